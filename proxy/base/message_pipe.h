@@ -13,6 +13,7 @@
 
 namespace ptygate::base {
 
+/// The owner may destroy it in on_end, never in on_frame.
 /// Frame: u32 big-endian payload length, u8 number of descriptors, payload. Descriptors ride on the frame's first byte (SCM_RIGHTS).
 class MessagePipe {
  public:
@@ -29,7 +30,6 @@ class MessagePipe {
 
   /// `accept_descriptors` false: a frame with descriptors fails the pipe (a worker never sends any).
   MessagePipe(Loop& loop, Fd socket, bool accept_descriptors, Handler handler);
-  ~MessagePipe();
   MessagePipe(const MessagePipe&) = delete;
   MessagePipe& operator=(const MessagePipe&) = delete;
 
@@ -49,7 +49,6 @@ class MessagePipe {
   void writeSome();
   void fail(const std::string& reason);
 
-  Loop& loop_;
   Fd socket_;
   bool accept_descriptors_;
   Handler handler_;
@@ -59,7 +58,7 @@ class MessagePipe {
   std::deque<Outgoing> outbox_;
   std::size_t queued_bytes_ = 0;
   bool failed_ = false;
-  bool* alive_ = nullptr;  ///< set to false by the destructor while a callback of ours runs
+  Timer failure_;
 };
 
 }  // namespace ptygate::base

@@ -23,6 +23,7 @@ template <class V> void visit(V& v, Accept& m) { v(m.connection), v(m.peer); }
 template <class V> void visit(V& v, Dialed& m) { v(m.dial), v(m.error); }
 template <class V> void visit(V& v, SessionOpened& m) { v(m.request), v(m.session), v(m.started_unix); }
 template <class V> void visit(V& v, SurveyOrder& m) { v(m.request), v(m.command); }
+template <class V> void visit(V& v, StdinCheck& m) { v(m.request), v(m.to_eof); }
 template <class V> void visit(V& v, Credential& m) { v(m.ticket), v(m.certificate), v(m.identity), v(m.public_key), v(m.error); }
 template <class V> void visit(V& v, Notice& m) { v(m.request), v(m.hold), v(m.text); }
 template <class V> void visit(V& v, Outcome& m) {
@@ -37,9 +38,10 @@ template <class V> void visit(V& v, LoggedIn& m) { v(m.connection), v(m.identity
 template <class V> void visit(V& v, ConnectionEnded& m) { v(m.connection), v(m.reason); }
 template <class V> void visit(V& v, Dial& m) { v(m.dial), v(m.connection), v(m.agent), v(m.target); }
 template <class V> void visit(V& v, ExecRequest& m) {
-  v(m.request), v(m.connection), v(m.agent), v(m.target), v(m.login), v(m.command), v(m.intent), v(m.locale), v(m.held_stdin_sha256);
+  v(m.request), v(m.connection), v(m.agent), v(m.target), v(m.login), v(m.command), v(m.intent), v(m.locale);
 }
 template <class V> void visit(V& v, SurveyResult& m) { v(m.request), v(m.output), v(m.error), v(m.unreachable); }
+template <class V> void visit(V& v, StdinState& m) { v(m.request), v(m.bytes), v(m.sha256), v(m.excerpt), v(m.over_limit); }
 template <class V> void visit(V& v, WantCredential& m) { v(m.ticket), v(m.request), v(m.public_key); }
 template <class V> void visit(V& v, Leave& m) { v(m.request), v(m.cancel); }
 template <class V> void visit(V& v, Finished& m) {

@@ -95,6 +95,16 @@ struct SurveyOrder {
   bool operator==(const SurveyOrder&) const = default;
 };
 
+/// The decision depends on the agent's standard input (policy::StdinRule Hold or Refuse), so the keeper asks for it before the hold.
+/// `to_eof`: collect all of it (Hold). Else: tell whether any byte came before EOF or kStdinGrace passed (Refuse). Answer: StdinState.
+/// The keeper then denies (Refuse and bytes came: "code on stdin cannot be reviewed yet"), or submits with the hash (Hold), or with
+/// StdinRule None (Refuse and no bytes: upstream gets EOF, later bytes are dropped with a note).
+struct StdinCheck {
+  std::uint64_t request = 0;
+  bool to_eof = false;
+  bool operator==(const StdinCheck&) const = default;
+};
+
 /// Answer to WantCredential. A certificate, or (identity = true, one descriptor) an ssh-agent socket that signs once; or an error.
 struct Credential {
   std::uint64_t ticket = 0;
@@ -201,7 +211,6 @@ struct ExecRequest {
   std::string command;
   std::string intent;
   std::map<std::string, std::string> locale;
-  std::string held_stdin_sha256;  ///< hex, when stdin was held to EOF; else empty
   bool operator==(const ExecRequest&) const = default;
 };
 
@@ -212,6 +221,17 @@ struct SurveyResult {
   bool unreachable = false;  ///< the target cannot be reached or authenticated to at all
   bool operator==(const SurveyResult&) const = default;
 };
+
+/// Answer to StdinCheck. Held bytes stay in the worker; the reviewer sees size, hash and excerpt.
+struct StdinState {
+  std::uint64_t request = 0;
+  std::uint64_t bytes = 0;
+  std::string sha256;        ///< hex of all bytes (to_eof)
+  std::string excerpt;       ///< the first kStdinExcerptBytes at most
+  bool over_limit = false;   ///< more than held_stdin_bytes came: refuse
+  bool operator==(const StdinState&) const = default;
+};
+inline constexpr std::size_t kStdinExcerptBytes = 8 * 1024;
 
 /// Asks for a certificate for a fresh key. Granted once per survey order and once per release, for that login and target only.
 struct WantCredential {
@@ -283,8 +303,8 @@ struct Alarm {
   bool operator==(const Alarm&) const = default;
 };
 
-using ToWorker = std::variant<Configure, Accept, Dialed, SessionOpened, SurveyOrder, Credential, Notice, Outcome, VerbStarted, VerbExited, EndConnections>;
-using ToKeeper = std::variant<Hello, LoggedIn, ConnectionEnded, Dial, ExecRequest, SurveyResult, WantCredential, Leave, Finished, Refused, SpawnVerb, VerbEvent, Alarm>;
+using ToWorker = std::variant<Configure, Accept, Dialed, SessionOpened, SurveyOrder, StdinCheck, Credential, Notice, Outcome, VerbStarted, VerbExited, EndConnections>;
+using ToKeeper = std::variant<Hello, LoggedIn, ConnectionEnded, Dial, ExecRequest, SurveyResult, StdinState, WantCredential, Leave, Finished, Refused, SpawnVerb, VerbEvent, Alarm>;
 
 /// Encodes one message; never fails for values within kMaxMessageBytes (checked by the sender's pipe).
 [[nodiscard]] std::string encode(const ToWorker& message);

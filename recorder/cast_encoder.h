@@ -52,8 +52,10 @@ class CastEncoder {
   };
   void stream(char code, Held& held, std::string_view bytes, std::string& out);
   void piece(char code, std::string_view bytes, std::string& out);
-  void text(char code, std::string_view bytes, bool exact, std::string& out);
+  void typed(char code, std::string_view bytes, std::string& out);
   void stdinData(std::string_view bytes, std::string& out);
+  void exact(char code, std::string_view bytes, std::string_view shown, std::string& out);
+  void line(char code, std::string_view utf8, std::string& out);
   void hold(char code, Held& held, std::string_view tail, std::string& out);
   void show(char code, Held& held, std::string& out);
   void begin(char code, std::string& out) const;

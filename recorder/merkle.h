@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "recorder/recording.h"
+#include "recorder/hash.h"
 
 namespace ptygate::recorder {
 

@@ -3,7 +3,6 @@
 // Works in a process that has no filesystem. Not here: syncing (the caller, in its pool), sealing in the ledger (the keeper).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,15 +12,12 @@
 #include "recorder/error.h"
 #include "recorder/event.h"
 #include "recorder/fd.h"
+#include "recorder/hash.h"
 
 namespace ptygate::recorder {
 
 /// A cast's length in bytes.
 using Offset = std::uint64_t;
-using Sha256 = std::array<std::uint8_t, 32>;
-
-/// Lower-case hex, as in ledger lines.
-[[nodiscard]] std::string hex(const Sha256& digest);
 
 /// A cast's hard cap unless configuration sets another: reaching it ends the session.
 inline constexpr std::uint64_t kMaxCastBytes = 4ULL * 1024 * 1024 * 1024;
@@ -36,23 +32,6 @@ struct RecordingOptions {
 struct Prefix {
   Offset bytes = 0;
   Sha256 sha256{};
-};
-
-/// SHA-256 over a stream. Wraps OpenSSL's EVP; allocation failure aborts.
-class Hasher {
- public:
-  Hasher();
-  void update(std::string_view bytes);
-  /// The digest of everything so far; more may follow.
-  [[nodiscard]] Sha256 digest() const;
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
-
- private:
-  struct Free {
-    void operator()(void* context) const;
-  };
-  std::unique_ptr<void, Free> context_;
-  std::uint64_t bytes_ = 0;
 };
 
 class Recording {
@@ -102,7 +81,8 @@ class Recording {
     Hasher input;
   };
   Recording(Fd fd, MonoTime start, RecordingOptions options) : fd_(std::move(fd)), start_(start), options_(options) {}
-  [[nodiscard]] Result<Offset> write(std::uint64_t cap);
+  [[nodiscard]] Result<Offset> record(const CastEvent& event, MonoTime now, std::uint64_t cap);
+  [[nodiscard]] Result<Offset> write(const std::string& lines, std::uint64_t cap);
   [[nodiscard]] std::chrono::microseconds since(MonoTime now) const;
 
   Fd fd_;
@@ -110,7 +90,6 @@ class Recording {
   RecordingOptions options_;
   CastEncoder encoder_;
   Hasher hash_;
-  std::string buffer_;
   std::unique_ptr<Gap> gap_;
   Offset synced_ = 0;
   bool failed_ = false;

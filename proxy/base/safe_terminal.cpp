@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SafeTerminal: a small parser of terminal output (after ECMA-48 and xterm's ctlseqs) with an allow list. A sequence is printed only when it
-// is complete and allowed, so nothing half-known ever reaches the terminal.
+// SafeTerminal: a small parser of terminal output (after ECMA-48 and xterm's ctlseqs) with an allow list. A sequence is printed only when
+// it is complete and allowed, so nothing half-known ever reaches the terminal.
 #include <utf8proc.h>
 
 #include <charconv>
@@ -42,17 +42,43 @@ bool isAllowedCsi(std::string_view parameters, char final) {
   if (!numbers) return false;
   if (final != 'm' && parameters.find(':') != std::string_view::npos) return false;
   switch (final) {
-    case 'm': return true;                                             // SGR
-    case 'A': case 'B': case 'C': case 'D': case 'E': case 'F':        // cursor movement
-    case 'G': case 'I': case 'Z': case '`': case 'a': case 'd': case 'e':
-    case '@': case 'L': case 'M': case 'P': case 'X': case 'S':        // insert, delete, erase, scroll
-    case 'J': case 'K':                                                // erase
+    case 'm':
+      return true;  // SGR
+    case 'A':
+    case 'B':
+    case 'C':
+    case 'D':
+    case 'E':
+    case 'F':  // cursor movement
+    case 'G':
+    case 'I':
+    case 'Z':
+    case '`':
+    case 'a':
+    case 'd':
+    case 'e':
+    case '@':
+    case 'L':
+    case 'M':
+    case 'P':
+    case 'X':
+    case 'S':  // insert, delete, erase, scroll
+    case 'J':
+    case 'K':  // erase
       return numbers->size() == 1;
-    case 'T': return numbers->size() == 1;                             // with five numbers it is mouse highlighting
-    case 'H': case 'f': case 'r': return numbers->size() <= 2;
-    case 's': case 'u': return parameters.empty();
-    case 'b': return numbers->size() == 1 && numbers->front() <= SafeTerminal::kMaxRepeat;
-    default: return false;
+    case 'T':
+      return numbers->size() == 1;  // with five numbers it is mouse highlighting
+    case 'H':
+    case 'f':
+    case 'r':
+      return numbers->size() <= 2;
+    case 's':
+    case 'u':
+      return parameters.empty();
+    case 'b':
+      return numbers->size() == 1 && numbers->front() <= SafeTerminal::kMaxRepeat;
+    default:
+      return false;
   }
 }
 
@@ -84,7 +110,9 @@ std::string SafeTerminal::finish() {
   return out;
 }
 
-std::string_view SafeTerminal::resetSequence() { return "\x1b[0m\x1b[r\x1b[?1049l\x1b(B"; }
+std::string_view SafeTerminal::resetSequence() {
+  return "\x1b[0m\x1b[r\x1b[?1049l\x1b(B";
+}
 
 void SafeTerminal::mark(std::string& out) const {
   if (dropped_ == Dropped::Marked) out += kEscapePicture;
@@ -92,12 +120,16 @@ void SafeTerminal::mark(std::string& out) const {
 
 void SafeTerminal::step(unsigned char byte, std::string& out) {
   switch (state_) {
-    case State::Ground: return ground(byte, out);
+    case State::Ground:
+      return ground(byte, out);
     case State::Escape:
-    case State::EscapeRest: return escape(byte, out);
+    case State::EscapeRest:
+      return escape(byte, out);
     case State::Csi:
-    case State::CsiIgnore: return csi(byte, out);
-    case State::String: return string(byte, out);
+    case State::CsiIgnore:
+      return csi(byte, out);
+    case State::String:
+      return string(byte, out);
   }
 }
 
@@ -140,7 +172,10 @@ void SafeTerminal::endCharacter(std::string& out) {
 
 void SafeTerminal::control(unsigned char byte, std::string& out) {
   switch (byte) {
-    case '\b': case '\t': case '\n': case '\r':
+    case '\b':
+    case '\t':
+    case '\n':
+    case '\r':
       out += char(byte);
       return;
     case kEsc:
@@ -148,7 +183,8 @@ void SafeTerminal::control(unsigned char byte, std::string& out) {
       sequence_.clear();
       after_string_ = false;
       return;
-    case 0x00: case 0x7f:
+    case 0x00:
+    case 0x7f:
       return;
     default:
       if (dropped_ == Dropped::Marked) out += {char(0xe2), char(0x90), char(0x80 + byte)};  // U+2400 + byte
@@ -180,7 +216,11 @@ void SafeTerminal::escape(unsigned char byte, std::string& out) {
     case '[':
       state_ = State::Csi;
       return;
-    case ']': case 'P': case '_': case '^': case 'X':
+    case ']':
+    case 'P':
+    case '_':
+    case '^':
+    case 'X':
       mark(out);
       state_ = State::String;
       swallowed_ = 0;
@@ -188,7 +228,11 @@ void SafeTerminal::escape(unsigned char byte, std::string& out) {
     case '\\':
       if (!after_string_) mark(out);  // else ST, the end of a string that has its mark
       return;
-    case '7': case '8': case 'D': case 'E': case 'M':
+    case '7':
+    case '8':
+    case 'D':
+    case 'E':
+    case 'M':
       out += {char(kEsc), char(byte)};
       return;
     default:
@@ -230,8 +274,9 @@ void SafeTerminal::string(unsigned char byte, std::string& out) {
     state_ = State::Ground;
     out += '\n';
   } else if (byte == kEsc) {
-    state_ = State::Escape;  // "ESC \" then is a lone terminator
-    sequence_ = "\\";
+    state_ = State::Escape;
+    sequence_.clear();
+    after_string_ = true;
   }
 }
 

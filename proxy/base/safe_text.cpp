@@ -133,7 +133,9 @@ class LineEscaper {
 
 }  // namespace
 
-std::string escapeLine(std::string_view bytes) { return LineEscaper(bytes).run(); }
+std::string escapeLine(std::string_view bytes) {
+  return LineEscaper(bytes).run();
+}
 
 std::string escapeClipped(std::string_view bytes, std::size_t max_bytes) {
   if (bytes.size() <= max_bytes) return escapeLine(bytes);

@@ -35,16 +35,16 @@ inline constexpr int kMarksPerBase = 2;
 /// Filters the output of a target for replay, follow and watch. Streaming: any split of the same bytes gives the same output.
 ///
 /// Passes: text (invalid UTF-8 and bidi controls as U+FFFD), BS HT LF CR, SGR, cursor movement, erase, insert/delete/scroll inside the
-/// screen, scroll region, save/restore cursor, ESC ( B, and entering or leaving the alternate screen. Everything else is dropped and shown as
-/// ␛ (other C0 controls as their own pictures; NUL and DEL vanish): OSC, DCS, APC, PM, SOS, queries, other modes, resets, charsets. A
+/// screen, scroll region, save/restore cursor, ESC ( B, and entering or leaving the alternate screen. Everything else is dropped and shown
+/// as ␛ (other C0 controls as their own pictures; NUL and DEL vanish): OSC, DCS, APC, PM, SOS, queries, other modes, resets, charsets. A
 /// control string ends at its terminator, at a line feed, at ESC or after kMaxString bytes, so that a target cannot hide what follows.
 /// Not handled: SGR that makes text invisible (concealed, black on black) passes; escaped views show it.
 class SafeTerminal {
  public:
-  static constexpr std::size_t kMaxSequence = 64;   ///< bytes of one CSI sequence; longer is dropped
-  static constexpr std::size_t kMaxString = 4096;   ///< bytes of one control string that are swallowed
-  static constexpr unsigned kMaxParameter = 9999;   ///< larger numbers drop the sequence
-  static constexpr unsigned kMaxRepeat = 1000;      ///< of REP (CSI b)
+  static constexpr std::size_t kMaxSequence = 64;  ///< bytes of one CSI sequence; longer is dropped
+  static constexpr std::size_t kMaxString = 4096;  ///< bytes of one control string that are swallowed
+  static constexpr unsigned kMaxParameter = 9999;  ///< larger numbers drop the sequence
+  static constexpr unsigned kMaxRepeat = 1000;     ///< of REP (CSI b)
 
   enum class Dropped : std::uint8_t { Marked, Silent };
   /// Silent leaves the ␛ marks out, for a replay that must keep its columns.

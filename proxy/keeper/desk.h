@@ -35,7 +35,8 @@
 
 namespace ptygate::keeper {
 
-/// sha256 (32 raw bytes) over (agent, target, login, context, cwd, command, stdin hash, intent), each preceded by its length (8 bytes, big-endian).
+/// sha256 (32 raw bytes) over (agent, target, login, context, cwd, command, stdin hash, intent), each preceded by its length (8 bytes,
+/// big-endian).
 [[nodiscard]] std::string bindingOf(const Submission& request);
 
 /// The four letters (base32, lower case) that people repeat to approve: the first 20 bits of the binding.
@@ -43,9 +44,9 @@ namespace ptygate::keeper {
 
 /// What the desk has to know from the ledger when it starts.
 struct DeskSeed {
-  HoldId next_hold = 1;                                           ///< above every id in the ledger
-  std::vector<std::pair<std::string, std::string>> unknown;       ///< {agent, hex binding}: released, end not seen
-  std::vector<std::string> stopped;                               ///< agents that a person stopped
+  HoldId next_hold = 1;                                      ///< above every id in the ledger
+  std::vector<std::pair<std::string, std::string>> unknown;  ///< {agent, hex binding}: released, end not seen
+  std::vector<std::string> stopped;                          ///< agents that a person stopped
 };
 
 class Desk {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// One ssh_session in the event loop, by the recipe of libssh.md: its own ssh_event, a poll on a dup of its socket, bounded progress.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "proxy/base/fd.h"
+#include "proxy/base/loop.h"
+
+struct ssh_session_struct;
+struct ssh_event_struct;
+
+namespace ptygate::ssh {
+
+/// Starts libssh in this process: once, before confinement, since it reads the system's OpenSSL configuration.
+void startLibrary();
+
+class Transport {
+ public:
+  /// `accepted`: a server's side, which answers at once (TCP_QUICKACK). Adopts `session`.
+  Transport(base::Loop& loop, ssh_session_struct* session, bool accepted);
+  ~Transport();
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  /// Starts watching `fd` (the session's socket; dup'd here). `on_progress` runs after libssh read something or can write: a progress step.
+  /// The callback may destroy the owner only through Loop::defer.
+  void watch(int fd, std::function<void()> on_progress);
+  /// Sets what to wait for from libssh's state; call after anything was written to this session.
+  void rearm();
+  /// False once the connection ended or failed.
+  [[nodiscard]] bool isAlive() const;
+  /// Reading pauses (back-pressure for a whole transport is not used: channels have windows). Writes go on.
+  [[nodiscard]] ssh_session_struct* raw() const { return session_; }
+  /// libssh's last error, for the log only.
+  [[nodiscard]] std::string error() const;
+  /// Sends a disconnect message where the protocol allows, and closes. Nothing of libssh may be used afterwards.
+  void end(bool say_goodbye);
+
+ private:
+  void onReady(bool readable, bool writable);
+
+  base::Loop& loop_;
+  ssh_session_struct* session_;
+  ssh_event_struct* event_ = nullptr;
+  bool accepted_;
+  bool failed_ = false;
+  base::Fd watched_;
+  base::Poll poll_;
+  std::function<void()> on_progress_;
+};
+
+}  // namespace ptygate::ssh

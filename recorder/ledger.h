@@ -52,7 +52,7 @@ class Ledger {
 
   /// Encodes one event into the buffer and returns its leaf number. Nothing is written; reply to nobody before its commit.
   /// `now` goes into the line as it is; the file is that of the UTC month, never an earlier one than the last.
-  /// `Limit` for a line or buffer that is too long (nothing was added); `Failed` after an earlier failure.
+  /// The first line of a new month flushes the old ones. `Limit` for a line or buffer that is too long (nothing was added); `Failed` after an earlier failure.
   [[nodiscard]] Result<std::uint64_t> append(const LedgerEvent& event, WallTime now);
 
   /// Writes everything buffered with one write(2). A refused or short write is final. When the month changed it syncs the old file first.
@@ -68,7 +68,8 @@ class Ledger {
   void noteSyncFailed() { failed_ = true; }
   [[nodiscard]] bool hasFailed() const { return failed_; }
 
-  /// The file to sync; owned here. It changes in flush() at a month's end: while a sync runs, hold flush() back, or dup the descriptor.
+  /// The file to sync; owned here. It changes at a month's end, after the old file was synced; the old descriptor stays open for another
+  /// month, so that a sync that runs on it is never one on a stranger's file.
   [[nodiscard]] int fd() const { return file_.get(); }
 
   /// Root over all appended lines, flushed or not (RFC 6962, 2.1).
@@ -78,10 +79,10 @@ class Ledger {
  private:
   Ledger() = default;
   [[nodiscard]] Result<void> openMonth(const std::string& month);
-  [[nodiscard]] Result<void> writeBuffer();
 
   Fd dir_;
   Fd file_;
+  Fd previous_;               ///< the month before's, for syncs still running
   std::string month_;         ///< of file_, "2026-11"; empty before the first line
   std::string buffer_month_;  ///< of the lines in buffer_
   std::string buffer_;

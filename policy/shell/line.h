@@ -39,7 +39,8 @@ struct Redirection {
 /// How a simple command is reached within its line.
 enum class Via : std::uint8_t { Top, Pipe, AndOr, Subshell, Substitution, Loop, Branch, Wrapper };
 
-/// One simple command, in source order (inner ones after the command that contains them).
+/// One simple command, in source order (inner ones after the command that contains them). The redirections of a compound command
+/// (`{ a; } >f`) are an entry of their own with empty argv, before the commands inside.
 struct SimpleCommand {
   std::vector<Word> argv;  ///< empty when the command is only assignments or redirections
   std::vector<std::pair<std::string, Word>> assignments;
@@ -69,10 +70,13 @@ class ParsedLine {
 
   [[nodiscard]] const std::vector<SimpleCommand>& commands() const;
 
-  /// The canonical form: same structure, every literal word quoted as exec.md needs (only where needed, then with '…'; a word that
-  /// has a single quote in it as "…" where nothing in it is special to double quotes, else '…'\''…'), one line unless a heredoc
-  /// forbids. The caller has to check print() by parsing it again: printsBack().
+  /// The canonical form: same structure, every literal word quoted as exec.md needs (only where needed, then with "…" where nothing in it
+  /// is special to double quotes, else with '…', so that PLAIN is possible), one line unless a heredoc forbids. Empty when an edit names
+  /// a word that does not exist. The caller has to check print() by parsing it again: printsBack().
   [[nodiscard]] std::string print(const std::vector<Edit>& edits = {}) const;
+
+  /// Text that is equal for lines of equal structure and words only; for tests and printsBack. Empty when an edit does not apply.
+  [[nodiscard]] std::string describe(const std::vector<Edit>& edits = {}) const;
 
   struct Tree;
   explicit ParsedLine(std::unique_ptr<Tree>);

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints a tree in the canonical form, and describes it for comparison. Both apply the catalog's edits on the way.
+#include "policy/shell/printer.h"
+
+#include <array>
+
+namespace ptygate::policy {
+namespace {
+
+bool isBare(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_./:,+@%=-").find(c) != std::string_view::npos;
+}
+
+bool fitsDoubleQuotes(std::string_view text) { return text.find_first_of("\"$`\\!") == std::string_view::npos; }
+
+/// The words of a simple command after its edits; an inserted word is a literal. nullptr entries of `literal` mean a word of the tree.
+struct PrintedWord {
+  const WordNode* node = nullptr;
+  const std::string* literal = nullptr;
+};
+
+std::vector<PrintedWord> editedWords(const CommandNode& node, const std::vector<Edit>& edits) {
+  std::vector<PrintedWord> words;
+  for (std::size_t position = 0; position <= node.words.size(); ++position) {
+    const std::string* replacement = nullptr;
+    for (const Edit& edit : edits) {
+      if (edit.command != node.index || edit.position != position) continue;
+      if (edit.replace) {
+        replacement = &edit.words[0];
+      } else {
+        for (const std::string& word : edit.words) words.push_back({nullptr, &word});
+      }
+    }
+    if (position == node.words.size()) break;
+    words.push_back(replacement != nullptr ? PrintedWord{nullptr, replacement} : PrintedWord{&node.words[position], nullptr});
+  }
+  return words;
+}
+
+class Printer {
+ public:
+  explicit Printer(const std::vector<Edit>& edits) : edits_(edits) {}
+
+  std::string line(const ListNode& root) {
+    list(root, false);
+    flushHeredocs();
+    return std::move(out_);
+  }
+
+ private:
+  /// `closed`: a keyword follows, so that the last item needs its separator.
+  void list(const ListNode& node, bool closed) {
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      const AndOrNode& item = node.items[i];
+      andOr(item);
+      bool last = i + 1 == node.items.size();
+      if (item.background) out_ += " &";
+      if (last && !closed) break;
+      if (!pending_.empty()) {
+        flushHeredocs();
+      } else {
+        out_ += item.background ? " " : "; ";
+      }
+    }
+  }
+
+  void andOr(const AndOrNode& node) {
+    for (std::size_t i = 0; i < node.pipelines.size(); ++i) {
+      if (i > 0) out_ += node.is_and[i - 1] ? " && " : " || ";
+      const PipelineNode& pipeline = node.pipelines[i];
+      if (pipeline.negated) out_ += "! ";
+      for (std::size_t stage = 0; stage < pipeline.stages.size(); ++stage) {
+        if (stage > 0) out_ += " | ";
+        command(pipeline.stages[stage]);
+      }
+    }
+  }
+
+  void command(const CommandNode& node) {
+    switch (node.kind) {
+      case CommandNode::Kind::Simple: simple(node); return;
+      case CommandNode::Kind::Group:
+        out_ += "{ ";
+        list(node.lists[0], true);
+        out_ += "}";
+        break;
+      case CommandNode::Kind::Subshell:
+        out_ += "( ";
+        list(node.lists[0], false);
+        if (!pending_.empty()) flushHeredocs();
+        out_ += out_.back() == '\n' ? ")" : " )";
+        break;
+      case CommandNode::Kind::If: branches(node); break;
+      case CommandNode::Kind::While:
+      case CommandNode::Kind::Until:
+        out_ += node.kind == CommandNode::Kind::While ? "while " : "until ";
+        list(node.lists[0], true);
+        body(node.lists[1]);
+        break;
+      case CommandNode::Kind::For:
+        out_ += "for " + node.variable + " in";
+        for (const WordNode& entry : node.words) spaced(entry);
+        out_ += "; ";
+        body(node.lists[0]);
+        break;
+    }
+    redirections(node);
+  }
+
+  void body(const ListNode& node) {
+    out_ += "do ";
+    list(node, true);
+    out_ += "done";
+  }
+
+  void branches(const CommandNode& node) {
+    std::size_t pairs = node.lists.size() / 2;
+    for (std::size_t i = 0; i < pairs; ++i) {
+      out_ += i == 0 ? "if " : "elif ";
+      list(node.lists[2 * i], true);
+      out_ += "then ";
+      list(node.lists[2 * i + 1], true);
+    }
+    if (node.has_else) {
+      out_ += "else ";
+      list(node.lists.back(), true);
+    }
+    out_ += "fi";
+  }
+
+  void simple(const CommandNode& node) {
+    std::size_t start = out_.size();
+    for (const AssignmentNode& assignment : node.assignments) {
+      space(start);
+      out_ += assignment.name + "=";
+      bool empty = assignment.value.kind == Word::Kind::Literal && assignment.value.parts[0].text.empty();
+      if (!empty) word(assignment.value);
+    }
+    for (const PrintedWord& printed : editedWords(node, edits_)) {
+      space(start);
+      if (printed.literal != nullptr) {
+        literal(*printed.literal);
+      } else {
+        word(*printed.node);
+      }
+    }
+    for (const RedirectionNode& redirection : node.redirections) {
+      space(start);
+      redirect(redirection);
+    }
+  }
+
+  void redirections(const CommandNode& node) {
+    for (const RedirectionNode& redirection : node.redirections) {
+      out_ += ' ';
+      redirect(redirection);
+    }
+  }
+
+  void redirect(const RedirectionNode& node) {
+    int standard = node.op[0] == '<' ? 0 : 1;
+    if (node.fd != standard) out_ += static_cast<char>('0' + node.fd);
+    out_ += node.op;
+    if (node.op == "<<") {
+      pending_.push_back(node.body.get());
+      out_ += "'" + delimiterOf(*node.body) + "'";
+    } else {
+      literal(node.target);
+    }
+  }
+
+  static std::string delimiterOf(const std::string& body) {
+    std::string delimiter = "EOF";
+    while (("\n" + body).find("\n" + delimiter + "\n") != std::string::npos) delimiter += '_';
+    return delimiter;
+  }
+
+  /// A heredoc's body has to follow the next newline, so this newline stands for the separator.
+  void flushHeredocs() {
+    if (pending_.empty()) return;
+    for (const std::string* body : pending_) {
+      out_ += '\n';
+      out_ += *body;
+      out_ += delimiterOf(*body);
+    }
+    out_ += '\n';
+    pending_.clear();
+  }
+
+  void space(std::size_t start) {
+    if (out_.size() > start) out_ += ' ';
+  }
+
+  void spaced(const WordNode& node) {
+    out_ += ' ';
+    word(node);
+  }
+
+  void literal(std::string_view text) {
+    bool bare = !text.empty();
+    for (char c : text) bare = bare && isBare(c);
+    if (bare || text == "[" || text == "]") {
+      out_ += text;
+    } else if (fitsDoubleQuotes(text)) {
+      out_ += '"';
+      out_ += text;
+      out_ += '"';
+    } else {
+      out_ += '\'';
+      for (char c : text) {
+        if (c == '\'') {
+          out_ += "'\\''";
+        } else {
+          out_ += c;
+        }
+      }
+      out_ += '\'';
+    }
+  }
+
+  void word(const WordNode& node) {
+    bool one_pair = node.kind == Word::Kind::RuntimeOne && node.parts.size() > 1;
+    for (const Part& part : node.parts) {
+      one_pair = one_pair && part.quoted && part.kind != Part::Kind::Tilde && (part.kind != Part::Kind::Literal || fitsDoubleQuotes(part.text));
+    }
+    if (one_pair) out_ += '"';
+    for (const Part& part : node.parts) {
+      if (part.kind == Part::Kind::Literal) {
+        if (one_pair) {
+          out_ += part.text;
+        } else {
+          literal(part.text);
+        }
+        continue;
+      }
+      bool quotes = part.quoted && !one_pair && part.kind != Part::Kind::Tilde;
+      if (quotes) out_ += '"';
+      expansion(part);
+      if (quotes) out_ += '"';
+    }
+    if (one_pair) out_ += '"';
+  }
+
+  void expansion(const Part& part) {
+    switch (part.kind) {
+      case Part::Kind::Literal: break;
+      case Part::Kind::Pattern: out_ += part.text; break;
+      case Part::Kind::Tilde: out_ += '~'; break;
+      case Part::Kind::Arithmetic: out_ += "$((" + part.text + "))"; break;
+      case Part::Kind::Parameter: {
+        bool special = std::string_view("#?$!-").find(part.text[0]) != std::string_view::npos;
+        out_ += special ? "$" + part.text : "${" + part.text + "}";
+        break;
+      }
+      case Part::Kind::Substitution:
+        // The blank keeps $( ( apart from arithmetic; the accepted grammar has no heredoc in here.
+        out_ += "$(";
+        if (startsWithSubshell(*part.list)) out_ += ' ';
+        list(*part.list, false);
+        out_ += ')';
+        break;
+    }
+  }
+
+  static bool startsWithSubshell(const ListNode& node) {
+    const PipelineNode& first = node.items[0].pipelines[0];
+    return !first.negated && first.stages[0].kind == CommandNode::Kind::Subshell;
+  }
+
+  const std::vector<Edit>& edits_;
+  std::string out_;
+  std::vector<const std::string*> pending_;
+};
+
+/// Writes a tree as text that is equal for equal trees only: every node has a letter, every text its length.
+class Describer {
+ public:
+  explicit Describer(const std::vector<Edit>& edits) : edits_(edits) {}
+
+  std::string line(const ListNode& root) {
+    list(root);
+    return std::move(out_);
+  }
+
+ private:
+  void text(std::string_view value) {
+    number(value.size());
+    out_ += value;
+  }
+  void number(std::size_t value) { out_ += std::to_string(value) + ":"; }
+
+  void list(const ListNode& node) {
+    out_ += 'L';
+    number(node.items.size());
+    for (const AndOrNode& item : node.items) {
+      out_ += item.background ? '&' : ';';
+      number(item.pipelines.size());
+      for (std::size_t i = 0; i < item.pipelines.size(); ++i) {
+        if (i > 0) out_ += item.is_and[i - 1] ? 'a' : 'o';
+        out_ += item.pipelines[i].negated ? '!' : 'p';
+        number(item.pipelines[i].stages.size());
+        for (const CommandNode& stage : item.pipelines[i].stages) command(stage);
+      }
+    }
+  }
+
+  void command(const CommandNode& node) {
+    out_ += 'C';
+    number(static_cast<std::size_t>(node.kind));
+    number(node.assignments.size());
+    for (const AssignmentNode& assignment : node.assignments) {
+      text(assignment.name);
+      word(assignment.value);
+    }
+    words(node);
+    text(node.variable);
+    out_ += node.has_else ? 'e' : '.';
+    number(node.lists.size());
+    for (const ListNode& inner : node.lists) list(inner);
+    number(node.redirections.size());
+    for (const RedirectionNode& redirection : node.redirections) {
+      number(static_cast<std::size_t>(redirection.fd));
+      text(redirection.op);
+      text(redirection.text());
+    }
+  }
+
+  void words(const CommandNode& node) {
+    if (node.kind != CommandNode::Kind::Simple) {
+      number(node.words.size());
+      for (const WordNode& entry : node.words) word(entry);
+      return;
+    }
+    std::vector<PrintedWord> printed = editedWords(node, edits_);
+    number(printed.size());
+    for (const PrintedWord& entry : printed) {
+      if (entry.literal != nullptr) {
+        literal(*entry.literal);
+      } else {
+        word(*entry.node);
+      }
+    }
+  }
+
+  void literal(std::string_view value) {
+    out_ += 'W';
+    number(static_cast<std::size_t>(Word::Kind::Literal));
+    number(1);
+    out_ += 'q';
+    number(static_cast<std::size_t>(Part::Kind::Literal));
+    text(value);
+  }
+
+  void word(const WordNode& node) {
+    out_ += 'W';
+    number(static_cast<std::size_t>(node.kind));
+    number(node.parts.size());
+    for (const Part& part : node.parts) {
+      out_ += part.quoted ? 'q' : 'u';
+      number(static_cast<std::size_t>(part.kind));
+      text(part.text);
+      if (part.list) list(*part.list);
+    }
+  }
+
+  const std::vector<Edit>& edits_;
+  std::string out_;
+};
+
+}  // namespace
+
+bool editsApply(const std::vector<SimpleCommand>& commands, const std::vector<Edit>& edits) {
+  for (std::size_t i = 0; i < edits.size(); ++i) {
+    const Edit& edit = edits[i];
+    if (edit.command >= commands.size()) return false;
+    const std::vector<Word>& argv = commands[edit.command].argv;
+    if (argv.empty() || edit.position > argv.size()) return false;
+    if (!edit.replace) continue;
+    if (edit.words.size() != 1 || edit.position >= argv.size() || argv[edit.position].kind != Word::Kind::Literal) return false;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (edits[j].replace && edits[j].command == edit.command && edits[j].position == edit.position) return false;
+    }
+  }
+  return true;
+}
+
+std::string printTree(const ListNode& root, const std::vector<Edit>& edits) { return Printer(edits).line(root); }
+std::string describeTree(const ListNode& root, const std::vector<Edit>& edits) { return Describer(edits).line(root); }
+
+}  // namespace ptygate::policy

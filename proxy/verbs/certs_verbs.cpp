@@ -55,7 +55,7 @@ int certsShow(const Arguments& arguments, const Caller& caller) {
   }
   int status = kDone;
   for (const Row& row : rows) {
-    const auto key = publicKeyOf(caller.dir, row.file);
+    const auto key = publicKeyOf(caller, row.file);
     if (!key) {
       status = fail(kNegative, key.error());
       continue;

@@ -20,8 +20,8 @@ tl::expected<std::shared_ptr<const config::Config>, std::string> loadConfigOf(co
   return *config;
 }
 
-tl::expected<certs::PublicKey, std::string> publicKeyOf(const std::string& dir, const std::string& file) {
-  const std::string path = dir + "/" + file;
+tl::expected<certs::PublicKey, std::string> publicKeyOf(const Caller& caller, const std::string& file) {
+  const std::string path = caller.dir + "/" + file;
   struct stat found{};
   if (::stat((path + ".pub").c_str(), &found) == 0) {
     const FileText text = readWhole(path + ".pub", certs::kMaxKeyLineBytes);
@@ -30,6 +30,7 @@ tl::expected<certs::PublicKey, std::string> publicKeyOf(const std::string& dir, 
     if (!line) return tl::unexpected(shown(path) + ".pub: " + shown(line.error().text));
     return std::move(line->key);
   }
+  if (caller.over_ssh) return tl::unexpected("no " + shown(file) + ".pub on the gate: its operator makes it by ssh-keygen -y -f " + shown(path));
   auto key = certs::loadPrivateKeyFile(path);
   if (!key) return tl::unexpected(shown(key.error().text));
   return key->publicKey();

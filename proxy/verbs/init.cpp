@@ -139,10 +139,9 @@ int init(const Arguments& arguments, const Caller&) {
   if (!error.empty()) return fail(kUsage, error);
   const auto done = config::initDirectory(options);
   if (!done) return fail(kNegative, shown(done.error()));
-  if (trust_rc) {
-    const std::string refusal = trustAccountStartUp(options.dir);
-    if (!refusal.empty()) return fail(kNegative, refusal);
-  }
+  error = writePublicKeys(options.dir, *done);
+  if (error.empty() && trust_rc) error = trustAccountStartUp(options.dir);
+  if (!error.empty()) return fail(kNegative, error);
   tell(options, *done);
   return kDone;
 }

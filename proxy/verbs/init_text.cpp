@@ -37,6 +37,22 @@ tl::expected<config::InitTarget, std::string> parseTargetOption(std::string_view
   return target;
 }
 
+namespace {
+
+bool writeNew(const std::string& path, std::string_view text, mode_t mode) {
+  base::Fd out(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  return out.valid() && ::write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(out.get()) == 0;
+}
+
+}  // namespace
+
+std::string writePublicKeys(const std::string& dir, const config::InitDone& keys) {
+  for (const auto& [file, line] : {std::pair("/keys/user_ca.pub", &keys.user_ca_line), std::pair("/keys/host_key.pub", &keys.host_key_line)}) {
+    if (!writeNew(dir + file, *line + "\n", 0644)) return "cannot write " + shown(dir) + file + ": " + std::strerror(errno);
+  }
+  return "";
+}
+
 std::string trustAccountStartUp(const std::string& dir) {
   const std::string path = dir + "/ptygate.toml";
   const FileText file = readWhole(path, policy::kMaxTomlBytes);
@@ -47,9 +63,7 @@ std::string trustAccountStartUp(const std::string& dir) {
     text.insert(at + kHead.size(), "trust_account_rc = true   # by `init --trust-account-rc`: its start-up files are trusted\n");
   }
   const std::string next = path + ".new";
-  base::Fd out(::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  const bool written = out.valid() && ::write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(out.get()) == 0 &&
-                       std::rename(next.c_str(), path.c_str()) == 0;
+  const bool written = writeNew(next, text, 0600) && std::rename(next.c_str(), path.c_str()) == 0;
   return written ? "" : "cannot rewrite " + shown(path) + ": " + std::strerror(errno);
 }
 

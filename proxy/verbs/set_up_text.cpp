@@ -30,7 +30,8 @@ std::string certificateText(const config::Target& target, const std::string& pub
   text += "# 1. The CA's public key. The gate's certificates name the login as their principal and live for minutes.\n";
   text += std::string("cat > ") + kCaFile + " <<'EOF'\n" + public_key + " ptygate user CA\nEOF\n";
   text += std::string("chmod 644 ") + kCaFile + "\n\n";
-  text += "# 2. Make sshd trust it. The Match block keeps ~/.ssh/rc from running before each command.\n";
+  text += "# 2. Make sshd trust it. The Match block keeps ~/.ssh/rc from running before each command, and holds for\n";
+  text += "#    everyone who uses these logins: leave out what people need.\n";
   text += std::string("cat > ") + kSnippet + " <<'EOF'\n";
   text += std::string("TrustedUserCAKeys ") + kCaFile + "\n" + matchBlock(target) + "EOF\n";
   text += "#    (If sshd_config has no \"Include /etc/ssh/sshd_config.d/*.conf\", put these lines at its end instead.\n";

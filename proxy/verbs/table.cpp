@@ -81,7 +81,7 @@ std::vector<Verb> makeTable() {
         {"--reason", Kind::Text, "TEXT", "why; the agent is told", true},
         {"--retry", Kind::Choice, "stop-and-report|change-and-retry", "what the agent is told to do (default stop-and-report)"}},
        deny},
-      {"watch", Audience::Review, Remote::AsksGate, "look at a running session, live", "SESSION may be a hold's id. C-c or q ends it; the session goes on.",
+      {"watch", Audience::Review, Remote::AsksGate, "look at a running session, live", "SESSION may be a hold's id. q or C-c ends the watching; the session goes on.",
        {kSession, {"--all", Kind::Flag, "", "from the session's beginning (default: from now)"}}, watchSession},
       // ---- audit
       {"sessions", Audience::Audit, Remote::Audit, "recorded sessions, oldest first",
@@ -96,7 +96,7 @@ std::vector<Verb> makeTable() {
         {"--from", Kind::Number, "N", "start at the Nth command"}},
        replay},
       {"follow", Audience::Audit, Remote::AsksGate, "as watch, from the session's beginning", "",
-       {kSession, {"--all", Kind::Flag, "", "from the session's beginning (it always is, for follow)"}}, watchSession},
+       {kSession}, followSession},
       {"export", Audience::Audit, Remote::Audit, "write a session as text, cast or JSON Lines", "Without a form: --text.",
        {kSession,
         {"--text", Kind::Flag, "", "a transcript without escape sequences"},

@@ -156,11 +156,14 @@ void Channel::queue(Ask ask) {
   asks_.push_back(std::move(ask));
 }
 
-std::size_t Channel::write(Stream stream, std::string_view bytes) {
-  if (channel_ == nullptr || closed_ || eof_sent_ || bytes.empty()) return 0;
+std::size_t Channel::room() const {
+  if (channel_ == nullptr || closed_ || eof_sent_ || close_sent_) return 0;
   if ((ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0) return 0;
-  std::size_t window = ssh_channel_window_size(channel_);
-  std::size_t length = std::min({bytes.size(), window, kMaxWriteBytes});
+  return std::min<std::size_t>(ssh_channel_window_size(channel_), kMaxWriteBytes);
+}
+
+std::size_t Channel::write(Stream stream, std::string_view bytes) {
+  std::size_t length = std::min(bytes.size(), room());
   if (length == 0) return 0;
   int wrote = stream == Stream::Err ? ssh_channel_write_stderr(channel_, bytes.data(), std::uint32_t(length))
                                     : ssh_channel_write(channel_, bytes.data(), std::uint32_t(length));

@@ -67,6 +67,8 @@ class Channel {
   [[nodiscard]] std::vector<Ask> takeAsks();
 
   // ---- outgoing; all are no-ops on a closed channel ----
+  /// Bytes that write() may take now; 0 while the window is closed, the socket is full or the channel cannot be written to.
+  [[nodiscard]] std::size_t room() const;
   /// Writes what window, re-key and socket allow; returns the bytes accepted, 0 = later.
   [[nodiscard]] std::size_t write(Stream stream, std::string_view bytes);
   void sendEof();

@@ -14,10 +14,10 @@
 namespace ptygate::recorder {
 namespace {
 
-// A chunk is shown as one U+FFFD, and kept in `b` alone, when more than 1 byte in 16 is none that text has. Random bytes have 2 in 16;
-// Latin-1 prose, the worst text, has less than 1. Below this size display costs nothing.
+// A chunk is shown as one U+FFFD, and kept in `b` alone, when more than 1 byte in 10 is none that text has. Random bytes have 1.4
+// in 10; Latin-1 prose, the worst text, has less than 1. Below this size display costs nothing.
 constexpr std::size_t kMinBinaryBytes = 32;
-constexpr std::size_t kBinaryShare = 16;
+constexpr std::size_t kBinaryShare = 10;
 // Invalid spans that are closer than this share one `b`: each pair of events costs about this many bytes.
 constexpr std::size_t kMinValidRun = 64;
 

@@ -3,6 +3,15 @@
 
 namespace ptygate::recorder {
 
+LedgerEvent& LedgerEvent::set(std::string name, LedgerValue value) {
+  fields.emplace_back(std::move(name), std::move(value));
+  return *this;
+}
+
+LedgerEvent& LedgerEvent::set(std::string name, std::string value) { return set(std::move(name), LedgerValue(std::move(value))); }
+LedgerEvent& LedgerEvent::set(std::string name, const char* value) { return set(std::move(name), std::string(value)); }
+LedgerEvent& LedgerEvent::set(std::string name, std::string_view value) { return set(std::move(name), std::string(value)); }
+
 const LedgerValue* LedgerEvent::find(std::string_view name) const {
   for (const auto& [key, value] : fields) {
     if (key == name) return &value;

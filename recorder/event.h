@@ -50,12 +50,11 @@ struct LedgerEvent {
   std::string kind;
   std::vector<std::pair<std::string, LedgerValue>> fields;
 
-  LedgerEvent& set(std::string name, LedgerValue value) {
-    fields.emplace_back(std::move(name), std::move(value));
-    return *this;
-  }
-  LedgerEvent& set(std::string name, const char* value) { return set(std::move(name), LedgerValue(std::string(value))); }
-  LedgerEvent& set(std::string name, std::string_view value) { return set(std::move(name), LedgerValue(std::string(value))); }
+  /// Appends a field; returns *this.
+  LedgerEvent& set(std::string name, LedgerValue value);
+  LedgerEvent& set(std::string name, std::string value);
+  LedgerEvent& set(std::string name, const char* value);
+  LedgerEvent& set(std::string name, std::string_view value);
 
   /// The field, or nullptr when it is absent.
   [[nodiscard]] const LedgerValue* find(std::string_view name) const;

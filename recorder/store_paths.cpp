@@ -157,6 +157,14 @@ Result<Fd> openCast(int dir_fd, const SessionId& id) {
   return openFile(day->get(), id.text() + std::string(kCastSuffix), O_RDONLY);
 }
 
+Result<CreatedCast> openCastForRecovery(int dir_fd, const SessionId& id) {
+  auto day = openDay(dir_fd, id, false);
+  if (!day) return tl::unexpected(day.error());
+  auto file = openFile(day->get(), id.text() + std::string(kCastSuffix), O_RDWR | O_APPEND);
+  if (!file) return tl::unexpected(file.error());
+  return CreatedCast{std::move(*file), std::move(*day)};
+}
+
 Result<void> sealCast(int dir_fd, const SessionId& id) {
   auto file = openCast(dir_fd, id);
   if (!file) return tl::unexpected(file.error());

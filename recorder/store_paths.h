@@ -49,6 +49,8 @@ struct CreatedCast {
 [[nodiscard]] Result<CreatedCast> createCast(int dir_fd, const SessionId& id);
 /// Opens a cast for reading (O_NOFOLLOW; regular files only). `NotFound` when there is none.
 [[nodiscard]] Result<Fd> openCast(int dir_fd, const SessionId& id);
+/// Opens a cast and its directory to mend it (O_RDWR|O_APPEND); only recovery does.
+[[nodiscard]] Result<CreatedCast> openCastForRecovery(int dir_fd, const SessionId& id);
 /// chmod 0440, after the ledger's final seal is on disk. Sealing a sealed cast does nothing.
 [[nodiscard]] Result<void> sealCast(int dir_fd, const SessionId& id);
 /// True when the cast is there without write permission.

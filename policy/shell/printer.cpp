@@ -136,13 +136,18 @@ class Printer {
       bool empty = assignment.value.kind == Word::Kind::Literal && assignment.value.parts[0].text.empty();
       if (!empty) word(assignment.value);
     }
+    bool named = false;
     for (const PrintedWord& printed : editedWords(node, edits_)) {
       space(start);
-      if (printed.literal != nullptr) {
+      bool bracket = printed.literal == nullptr && printed.node->kind == Word::Kind::Literal && printed.node->parts[0].text == "[";
+      if (bracket && !named) {
+        out_ += '[';
+      } else if (printed.literal != nullptr) {
         literal(*printed.literal);
       } else {
         word(*printed.node);
       }
+      named = true;
     }
     for (const RedirectionNode& redirection : node.redirections) {
       space(start);
@@ -196,10 +201,11 @@ class Printer {
     word(node);
   }
 
-  void literal(std::string_view text) {
-    bool bare = !text.empty();
+  /// `quote`: among unquoted pattern characters, where the difference counts.
+  void literal(std::string_view text, bool quote = false) {
+    bool bare = !text.empty() && !quote;
     for (char c : text) bare = bare && isBare(c);
-    if (bare || text == "[" || text == "]") {
+    if (bare || text == "]") {
       out_ += text;
     } else if (fitsDoubleQuotes(text)) {
       out_ += '"';
@@ -220,7 +226,9 @@ class Printer {
 
   void word(const WordNode& node) {
     bool one_pair = node.kind == Word::Kind::RuntimeOne && node.parts.size() > 1;
+    bool pattern = false;
     for (const Part& part : node.parts) {
+      pattern = pattern || part.kind == Part::Kind::Pattern;
       one_pair = one_pair && part.quoted && part.kind != Part::Kind::Tilde && (part.kind != Part::Kind::Literal || fitsDoubleQuotes(part.text));
     }
     if (one_pair) out_ += '"';
@@ -229,7 +237,7 @@ class Printer {
         if (one_pair) {
           out_ += part.text;
         } else {
-          literal(part.text);
+          literal(part.text, pattern);
         }
         continue;
       }

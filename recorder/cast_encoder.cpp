@@ -55,6 +55,17 @@ std::string_view cutMarker(std::string_view label) {
   return label;
 }
 
+// Seconds with six decimals; returns the end. `out` holds 32 characters.
+char* writeTime(std::int64_t micros, char* out) {
+  constexpr std::int64_t kMicros = 1'000'000;
+  out = std::to_chars(out, out + 20, micros / kMicros).ptr;
+  *out++ = '.';
+  for (std::int64_t unit = kMicros / 10, rest = micros % kMicros; unit > 0; rest %= unit, unit /= 10) {
+    *out++ = static_cast<char>('0' + rest / unit);
+  }
+  return out;
+}
+
 std::uint32_t dimension(std::uint32_t value, std::uint32_t fallback) { return value == 0 ? fallback : std::min(value, 65535U); }
 
 }  // namespace
@@ -69,6 +80,17 @@ std::string encodeHeader(const CastHeader& header) {
   if (!header.term.empty()) json["env"]["TERM"] = replaceInvalid(header.term);
   if (!header.shell.empty()) json["env"]["SHELL"] = replaceInvalid(header.shell);
   return json.dump() + "\n";
+}
+
+void appendCastLine(const CastLine& line, std::string& out) {
+  check(validPrefix(line.data) == line.data.size() && line.at.count() >= 0, "a cast line that is not UTF-8, or before the start");
+  char time[32];
+  out.push_back('[');
+  out.append(time, static_cast<std::size_t>(writeTime(line.at.count(), time) - time));
+  const char middle[] = {',', '"', line.code, '"', ',', '"'};
+  out.append(middle, sizeof middle);
+  appendJsonText(line.data, out);
+  out.append("\"]\n");
 }
 
 void CastEncoder::encode(const CastEvent& event, std::chrono::microseconds at, std::string& out) {
@@ -204,15 +226,9 @@ void CastEncoder::begin(char code, std::string& out) const {
 }
 
 void CastEncoder::beginAt(std::chrono::microseconds at) {
-  constexpr std::int64_t kMicros = 1'000'000;
   if (at.count() <= last_us_) return;
   last_us_ = at.count();
-  char* end = std::to_chars(time_, time_ + sizeof time_ - 8, last_us_ / kMicros).ptr;
-  *end++ = '.';
-  for (std::int64_t unit = kMicros / 10, rest = last_us_ % kMicros; unit > 0; rest %= unit, unit /= 10) {
-    *end++ = static_cast<char>('0' + rest / unit);
-  }
-  time_size_ = static_cast<std::uint8_t>(end - time_);
+  time_size_ = static_cast<std::uint8_t>(writeTime(last_us_, time_) - time_);
 }
 
 }  // namespace ptygate::recorder

@@ -31,6 +31,16 @@ struct CastHeader {
 /// The header's line, with its LF.
 [[nodiscard]] std::string encodeHeader(const CastHeader& header);
 
+/// One event line as it stands in a cast.
+struct CastLine {
+  std::chrono::microseconds at{0};  ///< since the session's start
+  char code = 0;                    ///< one printable ASCII character; unknown ones are passed on
+  std::string data;                 ///< valid UTF-8
+};
+
+/// Appends the line in the one spelling that the encoder uses: a line that was parsed from a cast of ours comes out as the same bytes.
+void appendCastLine(const CastLine& line, std::string& out);
+
 /// Encodes one session's events in order. A value; copying it copies the held characters and the clock.
 ///
 /// A chunk that ends inside a UTF-8 character: the complete part is written as `o`, the rest is written at once as `h` (exact bytes, base64),

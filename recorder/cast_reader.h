@@ -17,13 +17,6 @@ namespace ptygate::recorder {
 /// The header's line. Foreign keys are read and written over by nobody.
 inline constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
 
-/// One event line as it stands in the file.
-struct CastLine {
-  std::chrono::microseconds at{0};  ///< since the session's start
-  char code = 0;                    ///< one printable ASCII character; unknown ones are passed on
-  std::string data;
-};
-
 /// The header, or `Damaged`: not asciicast v2 with numbers where they belong.
 [[nodiscard]] Result<CastHeader> parseHeader(std::string_view line);
 /// `[time, "c", "data"]` without LF, or `Damaged`. Time has at most 6 decimals and 9 digits before them.

@@ -38,16 +38,22 @@ bool JumpPipe::towardsInner() {
 
 bool JumpPipe::towardsClient() {
   if (buffer_.empty() && !inner_ended_) {
-    // One fixed buffer while bytes flow; it is given back when the connection falls idle.
-    buffer_.resize(kBufferBytes);
-    ssize_t got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    buffer_.resize(got > 0 ? std::size_t(got) : 0);
+    // One scratch buffer for all pipes of this one-threaded process; only what the channel does not take is kept.
+    static char scratch[kBufferBytes];
+    std::size_t room = std::min(channel_.room(), sizeof scratch);
+    if (room == 0) {
+      blocked_ = true;
+      return false;
+    }
+    ssize_t got = ::recv(fd_.get(), scratch, room, MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) inner_ended_ = true;
+    if (got <= 0) return false;
+    std::string_view bytes(scratch, std::size_t(got));
+    std::size_t sent = channel_.write(ssh::Stream::Out, bytes);
+    buffer_.assign(bytes.substr(sent));
+    return sent > 0;
   }
-  if (buffer_.empty()) {
-    buffer_.shrink_to_fit();
-    return false;
-  }
+  if (buffer_.empty()) return false;
   std::size_t sent = channel_.write(ssh::Stream::Out, buffer_);
   buffer_.erase(0, sent);
   return sent > 0;
@@ -56,6 +62,7 @@ bool JumpPipe::towardsClient() {
 void JumpPipe::progress() {
   if (done_) return;
   want_write_ = false;
+  blocked_ = false;
   for (bool moved = true; moved;) {
     moved = towardsInner();
     moved = towardsClient() || moved;
@@ -74,7 +81,7 @@ void JumpPipe::progress() {
     return;
   }
   // A full channel pauses reading from the inner side: its own SSH windows then close.
-  poll_.want(buffer_.empty() && !inner_ended_, want_write_);
+  poll_.want(buffer_.empty() && !blocked_ && !inner_ended_, want_write_);
 }
 
 }  // namespace ptygate::session

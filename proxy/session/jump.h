@@ -31,6 +31,7 @@ class JumpPipe {
   bool inner_ended_ = false;
   bool done_ = false;
   bool want_write_ = false;
+  bool blocked_ = false;  ///< the channel's window is closed: reading from the inner side pauses
 };
 
 }  // namespace ptygate::session

@@ -181,7 +181,7 @@ void Upstreams::onKeeper(const base::ToWorker& message, std::vector<base::Fd> de
       if (!dialed->error.empty() || descriptors.empty()) {
         leg->failure = dialed->error.empty() ? "the target could not be reached" : dialed->error;
       } else {
-        leg->ssh = ssh::UpstreamLeg::start(loop_, std::move(descriptors[0]), login_, target_.host_keys, on_progress_);
+        leg->ssh = ssh::UpstreamLeg::start(loop_, std::move(descriptors[0]), login_, target_.host_keys, limits_.rekey_bytes, on_progress_);
         if (!leg->ssh) leg->failure = "out of memory for a connection";
       }
       break;

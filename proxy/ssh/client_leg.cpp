@@ -98,6 +98,10 @@ struct ClientLeg::Callbacks {
       if (leg.refusals_.size() < kMaxRefusals) leg.refusals_.emplace_back("a channel of a kind that is not offered");
       return 1;
     }
+    if (!leg.admission_->offerJump()) {
+      if (leg.refusals_.size() < kMaxRefusals) leg.refusals_.emplace_back("port forwarding");
+      return 1;
+    }
     const char* host = ssh_message_channel_request_open_destination(message);
     int port = ssh_message_channel_request_open_destination_port(message);
     if (host == nullptr || port <= 0 || port > 65535) return 1;
@@ -141,6 +145,7 @@ std::unique_ptr<ClientLeg> ClientLeg::accept(base::Loop& loop, base::Fd socket, 
   ssh_set_server_callbacks(session, &table);
   ssh_set_message_callback(session, Callbacks::onMessage, leg.get());
   ssh_set_auth_methods(session, SSH_AUTH_METHOD_PUBLICKEY | (offer_none ? SSH_AUTH_METHOD_NONE : 0));
+  ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &limits.rekey_bytes);
   ssh_set_blocking(session, 0);
   leg->transport_ = std::make_unique<Transport>(loop, session, true);
   leg->transport_->watch(fd, std::move(on_progress));

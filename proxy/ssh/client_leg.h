@@ -30,6 +30,8 @@ class Admission {
   virtual bool offerKey(const std::string& user, const std::string& blob, bool verified) = 0;
   /// No credential at all; true only where the identity is known already (the inner connection of a jump).
   virtual bool offerNone(const std::string& user) = 0;
+  /// May this logged-in client open a direct-tcpip channel at all? Where it leads is decided after it was accepted.
+  virtual bool offerJump() = 0;
 };
 
 /// The gate's host key and server settings, made once in a process.
@@ -63,6 +65,7 @@ class ClientLeg {
   struct Limits {
     std::uint64_t auth_attempts = 6;
     std::uint64_t channels = 64;
+    std::uint64_t rekey_bytes = 1024ULL * 1024 * 1024;
   };
 
   /// Takes over an accepted socket. nullptr when libssh refuses it. `on_progress` is the connection's progress step.

@@ -46,7 +46,8 @@ void setNonBlocking(int fd) {
 }  // namespace
 
 std::unique_ptr<UpstreamLeg> UpstreamLeg::start(base::Loop& loop, base::Fd socket, const std::string& login,
-                                                const std::vector<std::string>& host_keys, std::function<void()> on_progress) {
+                                                const std::vector<std::string>& host_keys, std::uint64_t rekey_bytes,
+                                                std::function<void()> on_progress) {
   ssh_session session = ssh_new();
   if (session == nullptr) return nullptr;
   bool process_config = false;
@@ -60,6 +61,7 @@ std::unique_ptr<UpstreamLeg> UpstreamLeg::start(base::Loop& loop, base::Fd socke
   ssh_options_set(session, SSH_OPTIONS_CIPHERS_C_S, kCiphers);
   ssh_options_set(session, SSH_OPTIONS_CIPHERS_S_C, kCiphers);
   ssh_options_set(session, SSH_OPTIONS_HOSTKEYS, hostKeyAlgorithms(host_keys).c_str());
+  ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &rekey_bytes);
   int fd = socket.release();
   ssh_options_set(session, SSH_OPTIONS_FD, &fd);
   ssh_set_blocking(session, 0);

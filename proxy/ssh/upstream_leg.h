@@ -29,7 +29,8 @@ class UpstreamLeg {
 
   /// Takes over a connected socket. `host_keys` are the pinned blobs; the connection dies unless the target shows one of them.
   static std::unique_ptr<UpstreamLeg> start(base::Loop& loop, base::Fd socket, const std::string& login,
-                                            const std::vector<std::string>& host_keys, std::function<void()> on_progress);
+                                            const std::vector<std::string>& host_keys, std::uint64_t rekey_bytes,
+                                            std::function<void()> on_progress);
   ~UpstreamLeg();
 
   State progress();

@@ -13,6 +13,7 @@ namespace ptygate::keeper {
 namespace {
 
 constexpr Milliseconds kLongestDelay{std::chrono::hours(24 * 3650)};  // keeps sums far from overflow
+constexpr int kDenied = 126, kExpired = 124, kLater = 75, kTrouble = 255;  // exit status at the agent's client
 
 std::string hexOf(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -57,7 +58,6 @@ HoldView viewOf(const Hold& hold, const std::vector<std::string>& people) {
 }  // namespace
 
 std::optional<int> exitStatusOf(const Outcome& outcome) {
-  constexpr int kDenied = 126, kExpired = 124, kLater = 75, kTrouble = 255;
   struct Status {
     std::optional<int> operator()(const Held&) const { return std::nullopt; }
     std::optional<int> operator()(const Released&) const { return std::nullopt; }

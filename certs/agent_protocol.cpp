@@ -14,13 +14,17 @@ constexpr std::uint8_t kIdentitiesAnswer = 12;
 constexpr std::uint8_t kSignRequest = 13;
 constexpr std::uint8_t kSignResponse = 14;
 
-constexpr std::uint8_t kUserauthRequest = 50;  // RFC 4252 §6
+constexpr std::uint8_t kUserauthRequest = 50;   // RFC 4252 §6
 constexpr std::size_t kMinSessionIdBytes = 20;  // SHA-1's length; today's are 32 or 64
 constexpr std::size_t kMaxSessionIdBytes = 64;
 
-Bytes framed(Builder& payload) { return Builder().string(payload.view()).take(); }
+Bytes framed(Builder& payload) {
+  return Builder().string(payload.view()).take();
+}
 
-tl::unexpected<Error> refused(std::string_view why) { return failure(ErrorKind::RequestRefused, "sign request: " + std::string(why)); }
+tl::unexpected<Error> refused(std::string_view why) {
+  return failure(ErrorKind::RequestRefused, "sign request: " + std::string(why));
+}
 
 bool isAlgorithmOf(const PublicKey& key, std::string_view algorithm) {
   if (key.type() == KeyType::Rsa) return algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512";
@@ -34,7 +38,8 @@ Expected<std::optional<Bytes>> takeAgentMessage(Bytes& buffered) {
   const std::uint32_t length = cursor.uint32();
   if (cursor.hasFailed()) return std::nullopt;
   if (length == 0) return failure(ErrorKind::Malformed, "agent message: empty");
-  if (length > kMaxAgentMessageBytes) return failure(ErrorKind::TooLarge, "agent message: over " + std::to_string(kMaxAgentMessageBytes) + " bytes");
+  if (length > kMaxAgentMessageBytes)
+    return failure(ErrorKind::TooLarge, "agent message: over " + std::to_string(kMaxAgentMessageBytes) + " bytes");
   if (cursor.rest().size() < length) return std::nullopt;
   Bytes message = buffered.substr(4, length);
   buffered.erase(0, 4 + std::size_t{length});
@@ -89,7 +94,8 @@ Expected<UserauthRequest> parseUserauthRequest(ByteView data) {
   const std::uint8_t has_signature = cursor.byte();
   const ByteView algorithm = cursor.text(64);
   const ByteView key_blob = cursor.string(kMaxKeyBlobBytes);
-  if (has_signature != 1 || session_id.size() < kMinSessionIdBytes) cursor.fail(ErrorKind::Malformed, "no session id, or not the signed form");
+  if (has_signature != 1 || session_id.size() < kMinSessionIdBytes)
+    cursor.fail(ErrorKind::Malformed, "no session id, or not the signed form");
   if (auto end = cursor.finish("sign request"); !end) return tl::unexpected(end.error());
   return UserauthRequest{Bytes(session_id), std::string(login), std::string(algorithm), Bytes(key_blob)};
 }

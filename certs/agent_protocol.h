@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of the ssh-agent protocol (draft-miller-ssh-agent) with which the keeper lets a worker log in by a target identity key without giving it the key:
-// list one identity, sign one userauth request. Pure: no sockets, and it holds no key. Adding, removing, locking, extensions: not handled, answered
-// with a failure message.
+// The part of the ssh-agent protocol (draft-miller-ssh-agent) with which the keeper lets a worker log in by a target identity key without
+// giving it the key: list one identity, sign one userauth request. Pure: no sockets, and it holds no key. Adding, removing, locking,
+// extensions: not handled, answered with a failure message.
 #pragma once
 
 #include <cstdint>
@@ -58,19 +58,19 @@ struct UserauthRequest {
   Bytes key_blob;
 };
 
-/// Parses the data of a sign request. Only service "ssh-connection" and method "publickey" with a signature; the hostbound variant of OpenSSH is
-/// refused (libssh does not send it). Errors: Malformed, TooLarge, RequestRefused (another service or method).
+/// Parses the data of a sign request. Only service "ssh-connection" and method "publickey" with a signature; the hostbound variant of
+/// OpenSSH is refused (libssh does not send it). Errors: Malformed, TooLarge, RequestRefused (another service or method).
 [[nodiscard]] Expected<UserauthRequest> parseUserauthRequest(ByteView data);
 
-/// A value only if `data` is a userauth request for exactly this login with exactly this key, in an algorithm of the key's. The key must not sign anything else:
-/// not another login, and not a certificate, whose to-be-signed bytes cannot pass here. It does not say to which server the session id belongs: a
-/// subverted worker can use the one signature on any server that trusts the key for that login, so use one key per target.
-/// Errors: those of parseUserauthRequest, and RequestRefused.
+/// A value only if `data` is a userauth request for exactly this login with exactly this key, in an algorithm of the key's. The key must
+/// not sign anything else: not another login, and not a certificate, whose to-be-signed bytes cannot pass here. It does not say to which
+/// server the session id belongs: a subverted worker can use the one signature on any server that trusts the key for that login, so use one
+/// key per target. Errors: those of parseUserauthRequest, and RequestRefused.
 [[nodiscard]] Expected<UserauthRequest> userauthRequestFor(ByteView data, std::string_view login, const PublicKey& key);
 
-/// The whole answer to a sign request by the keeper: checks that key_blob is `key`'s, that the data is userauthRequestFor(login, key), signs, and
-/// returns the message with its prefix. The caller counts: one signature per decision. On an error send agentFailure().
-/// Errors: as userauthRequestFor, CryptoFailed.
+/// The whole answer to a sign request by the keeper: checks that key_blob is `key`'s, that the data is userauthRequestFor(login, key),
+/// signs, and returns the message with its prefix. The caller counts: one signature per decision. On an error send agentFailure(). Errors:
+/// as userauthRequestFor, CryptoFailed.
 [[nodiscard]] Expected<Bytes> answerSignRequest(const SignRequest& request, std::string_view login, const Ed25519PrivateKey& key);
 
 }  // namespace ptygate::certs

@@ -11,11 +11,14 @@
 namespace ptygate::certs {
 namespace {
 
-std::string withFingerprint(std::string_view text, const PublicKey& key) { return std::string(text) + " " + key.fingerprint(); }
+std::string withFingerprint(std::string_view text, const PublicKey& key) {
+  return std::string(text) + " " + key.fingerprint();
+}
 
 Expected<void> checkAuthority(const Certificate& certificate, std::span<const PublicKey> trusted) {
   if (std::find(trusted.begin(), trusted.end(), certificate.authority) == trusted.end()) {
-    return failure(ErrorKind::UnknownAuthority, withFingerprint("certificate: signed by a key that is not trusted:", certificate.authority));
+    return failure(ErrorKind::UnknownAuthority,
+                   withFingerprint("certificate: signed by a key that is not trusted:", certificate.authority));
   }
   auto verified = verifySignature(certificate.authority, signedPart(certificate), certificate.signature);
   if (!verified) return failure(verified.error().kind, "certificate: " + verified.error().text);
@@ -61,29 +64,37 @@ Expected<void> checkSourceAddress(const Certificate& certificate, const std::opt
   return failure(ErrorKind::SourceAddressRefused, "certificate: not for use from '" + escaped(peer->substr(0, 64)) + "'");
 }
 
-tl::unexpected<Error> refused(std::string_view why) { return failure(ErrorKind::RequestRefused, "issue: " + std::string(why)); }
+tl::unexpected<Error> refused(std::string_view why) {
+  return failure(ErrorKind::RequestRefused, "issue: " + std::string(why));
+}
 
 bool isPrintable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-bool hasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+bool hasNul(std::string_view text) {
+  return text.find('\0') != std::string_view::npos;
+}
 
 Expected<void> checkRequest(const IssueRequest& request, ByteView nonce) {
   if (request.principal.empty()) return refused("no principal; the certificate would be good for every login");
-  if (request.principal.size() > kMaxPrincipalBytes || !isPrintable(request.principal)) return refused("the principal is too long or not printable ASCII");
+  if (request.principal.size() > kMaxPrincipalBytes || !isPrintable(request.principal))
+    return refused("the principal is too long or not printable ASCII");
   if (request.key_id.empty() || request.key_id.size() > kMaxKeyIdBytes || !isPrintable(request.key_id)) {
     return refused("the key id is empty, too long or not printable ASCII");
   }
-  if (request.valid_after.time_since_epoch().count() < 0 || request.valid_after >= request.valid_before) return refused("the validity is empty");
+  if (request.valid_after.time_since_epoch().count() < 0 || request.valid_after >= request.valid_before)
+    return refused("the validity is empty");
   // Compared without a subtraction of the two, which could overflow.
   if (request.valid_before > std::chrono::sys_seconds::max() - kMaxIssuedValidity ||
       request.valid_after + kMaxIssuedValidity < request.valid_before) {
     return refused("valid for more than 24 hours");
   }
   if (request.source_address && !parseAddressList(*request.source_address)) return refused("the source-address list is unsound");
-  if (request.force_command && (request.force_command->empty() || hasNul(*request.force_command))) return refused("the forced command is empty or holds a NUL");
-  if (request.force_command && request.force_command->size() > kMaxForceCommandBytes) return refused("the forced command is too long for a certificate");
+  if (request.force_command && (request.force_command->empty() || hasNul(*request.force_command)))
+    return refused("the forced command is empty or holds a NUL");
+  if (request.force_command && request.force_command->size() > kMaxForceCommandBytes)
+    return refused("the forced command is too long for a certificate");
   if (nonce.size() < kMinIssuedNonceBytes || nonce.size() > kMaxNonceBytes) return refused("the nonce has the wrong length");
   return {};
 }

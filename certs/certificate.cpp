@@ -15,7 +15,8 @@ struct KnownOption {
   Shape shape;
 };
 // Their data is checked when parsed, so that no later reader meets an odd one.
-constexpr std::array<KnownOption, 3> kKnownCritical{{{"force-command", Shape::Text}, {"source-address", Shape::Text}, {"verify-required", Shape::Flag}}};
+constexpr std::array<KnownOption, 3> kKnownCritical{
+    {{"force-command", Shape::Text}, {"source-address", Shape::Text}, {"verify-required", Shape::Flag}}};
 constexpr std::array<KnownOption, 6> kKnownExtensions{{{"no-touch-required", Shape::Flag},
                                                        {"permit-X11-forwarding", Shape::Flag},
                                                        {"permit-agent-forwarding", Shape::Flag},
@@ -131,14 +132,16 @@ std::optional<std::string> optionText(ByteView data) {
 }
 
 Expected<Certificate> parseCertificate(ByteView blob) {
-  if (blob.size() > kMaxCertificateBytes) return failure(ErrorKind::TooLarge, "certificate: over " + std::to_string(kMaxCertificateBytes) + " bytes");
+  if (blob.size() > kMaxCertificateBytes)
+    return failure(ErrorKind::TooLarge, "certificate: over " + std::to_string(kMaxCertificateBytes) + " bytes");
   Cursor cursor(blob);
   const ByteView name = cursor.text();
   const auto key_type = keyTypeOfCertificateNamed(name);
   if (cursor.hasFailed()) return tl::unexpected(cursor.finish("certificate").error());
   if (!key_type) {
     const bool plain = keyTypeNamed(name).has_value();
-    return failure(ErrorKind::UnsupportedAlgorithm, "certificate: type '" + escaped(name.substr(0, 64)) + (plain ? "' is a plain key" : "' is not accepted"));
+    return failure(ErrorKind::UnsupportedAlgorithm,
+                   "certificate: type '" + escaped(name.substr(0, 64)) + (plain ? "' is a plain key" : "' is not accepted"));
   }
   const auto fields = splitFields(cursor, *key_type);
   if (!fields) return tl::unexpected(fields.error());
@@ -189,14 +192,22 @@ Bytes signedPart(const Certificate& c) {
   return builder.string(c.authority.blob()).take();
 }
 
-Bytes serialise(const Certificate& certificate) { return Builder().raw(signedPart(certificate)).string(certificate.signature).take(); }
+Bytes serialise(const Certificate& certificate) {
+  return Builder().raw(signedPart(certificate)).string(certificate.signature).take();
+}
 
 std::string certificateLine(const Certificate& certificate) {
   return std::string(certificateTypeName(certificate.subject.type())) + " " + base64Encode(serialise(certificate));
 }
 
-std::optional<std::string> forceCommand(const Certificate& certificate) { return textOption(certificate, "force-command"); }
-std::optional<std::string> sourceAddress(const Certificate& certificate) { return textOption(certificate, "source-address"); }
-bool hasExtension(const Certificate& certificate, std::string_view name) { return find(certificate.extensions, name) != nullptr; }
+std::optional<std::string> forceCommand(const Certificate& certificate) {
+  return textOption(certificate, "force-command");
+}
+std::optional<std::string> sourceAddress(const Certificate& certificate) {
+  return textOption(certificate, "source-address");
+}
+bool hasExtension(const Certificate& certificate, std::string_view name) {
+  return find(certificate.extensions, name) != nullptr;
+}
 
 }  // namespace ptygate::certs

@@ -19,11 +19,11 @@ inline constexpr std::size_t kMaxCertificateBytes = 64 * 1024;      ///< the blo
 inline constexpr std::size_t kMaxCertificateLineBytes = 96 * 1024;  ///< its text line
 inline constexpr std::size_t kMaxNonceBytes = 64;
 inline constexpr std::size_t kMaxKeyIdBytes = 1024;
-inline constexpr std::size_t kMaxPrincipals = 256;                  ///< as OpenSSH's SSHKEY_CERT_MAX_PRINCIPALS
+inline constexpr std::size_t kMaxPrincipals = 256;  ///< as OpenSSH's SSHKEY_CERT_MAX_PRINCIPALS
 inline constexpr std::size_t kMaxPrincipalBytes = 256;
-inline constexpr std::size_t kMaxOptions = 64;                      ///< critical options and extensions each
+inline constexpr std::size_t kMaxOptions = 64;  ///< critical options and extensions each
 inline constexpr std::size_t kMaxOptionNameBytes = 128;
-inline constexpr std::uint64_t kForever = UINT64_MAX;               ///< valid_before of a certificate without an end
+inline constexpr std::uint64_t kForever = UINT64_MAX;  ///< valid_before of a certificate without an end
 
 enum class CertificateType : std::uint32_t { User = 1, Host = 2 };
 
@@ -49,9 +49,9 @@ struct Certificate {
   Bytes signature;                       ///< an SSH signature blob, not looked into here
 };
 
-/// Parses a certificate blob. Strict where OpenSSH is lax: options sorted and unique, reserved field empty, no empty or NUL-bearing name, sound data
-/// in the options of PROTOCOL.certkeys, no byte left over.
-/// Errors: Malformed, TooLarge, UnsupportedAlgorithm, AuthorityIsCertificate.
+/// Parses a certificate blob. Strict where OpenSSH is lax: options sorted and unique, reserved field empty, no empty or NUL-bearing name,
+/// sound data in the options of PROTOCOL.certkeys, no byte left over. Errors: Malformed, TooLarge, UnsupportedAlgorithm,
+/// AuthorityIsCertificate.
 [[nodiscard]] Expected<Certificate> parseCertificate(ByteView blob);
 
 /// Parses one "type base64 comment" line, as in id_*-cert.pub; the comment is dropped. Errors as parseCertificate.

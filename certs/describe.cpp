@@ -36,8 +36,7 @@ std::string signatureAlgorithm(ByteView signature) {
 
 void appendOptions(std::string& out, std::string_view title, const std::vector<std::pair<std::string, std::string>>& options) {
   out += title;
-  if (options.empty()) out += "none";
-  out += '\n';
+  out += options.empty() ? " none\n" : "\n";
   for (const auto& [name, text] : options) out += "    " + name + (text.empty() ? "" : " = " + text) + "\n";
 }
 
@@ -82,8 +81,8 @@ std::string descriptionText(const Description& d) {
   out += "  valid until:      " + d.valid_before + " (not included)\n";
   out += d.principals.empty() ? "  principals:       none (refused everywhere)\n" : "  principals:\n";
   for (const std::string& principal : d.principals) out += "    " + principal + "\n";
-  appendOptions(out, "  critical options: ", d.critical_options);
-  appendOptions(out, "  extensions:       ", d.extensions);
+  appendOptions(out, "  critical options:", d.critical_options);
+  appendOptions(out, "  extensions:", d.extensions);
   return out;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A certificate for people: what `certs show|inspect` prints, and the same as plain strings for --json. Says nothing about trust: a description of a forged
-// certificate looks like any other, and the text says that no signature was checked.
+// A certificate for people: what `certs show|inspect` prints, and the same as plain strings for --json. Says nothing about trust: a
+// description of a forged certificate looks like any other, and the text says that no signature was checked.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-std::size_t paddingOf(std::string_view text) { return text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0; }
+std::size_t paddingOf(std::string_view text) {
+  return text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+}
 
 bool isCanonical(std::string_view text) {
   if (text.size() % 4 != 0) return false;
@@ -51,9 +53,15 @@ std::optional<Buffer> decodeInto(std::string_view text) {
 
 }  // namespace
 
-std::string base64Encode(ByteView bytes) { return encodeInto<std::string>(bytes); }
-std::optional<Bytes> base64Decode(std::string_view text) { return decodeInto<Bytes>(text); }
-WipingBuffer base64EncodeSecret(ByteView bytes) { return encodeInto<WipingBuffer>(bytes); }
+std::string base64Encode(ByteView bytes) {
+  return encodeInto<std::string>(bytes);
+}
+std::optional<Bytes> base64Decode(std::string_view text) {
+  return decodeInto<Bytes>(text);
+}
+WipingBuffer base64EncodeSecret(ByteView bytes) {
+  return encodeInto<WipingBuffer>(bytes);
+}
 
 std::optional<SecretBytes> base64DecodeSecret(std::string_view text) {
   auto buffer = decodeInto<WipingBuffer>(text);

@@ -17,8 +17,8 @@ struct TypeRow {
   std::string_view name;
   std::string_view certificate_name;
   std::size_t fields;
-  std::string_view curve;    // as the blob names it; empty when the type has none
-  std::size_t point_bytes;   // uncompressed point, or raw ed25519 key
+  std::string_view curve;   // as the blob names it; empty when the type has none
+  std::size_t point_bytes;  // uncompressed point, or raw ed25519 key
 };
 
 constexpr std::array<TypeRow, 7> kTypes{{
@@ -70,10 +70,18 @@ void checkFields(Cursor& cursor, const TypeRow& row) {
 
 }  // namespace
 
-std::string_view keyTypeName(KeyType type) { return rowOf(type).name; }
-std::string_view certificateTypeName(KeyType type) { return rowOf(type).certificate_name; }
-std::size_t keyFieldCount(KeyType type) { return rowOf(type).fields; }
-bool isSecurityKey(KeyType type) { return type == KeyType::SkEd25519 || type == KeyType::SkEcdsaP256; }
+std::string_view keyTypeName(KeyType type) {
+  return rowOf(type).name;
+}
+std::string_view certificateTypeName(KeyType type) {
+  return rowOf(type).certificate_name;
+}
+std::size_t keyFieldCount(KeyType type) {
+  return rowOf(type).fields;
+}
+bool isSecurityKey(KeyType type) {
+  return type == KeyType::SkEd25519 || type == KeyType::SkEcdsaP256;
+}
 
 std::optional<KeyType> keyTypeNamed(std::string_view name) {
   for (const TypeRow& row : kTypes) {
@@ -90,12 +98,14 @@ std::optional<KeyType> keyTypeOfCertificateNamed(std::string_view name) {
 }
 
 Expected<PublicKey> PublicKey::parseBlob(ByteView blob) {
-  if (blob.size() > kMaxKeyBlobBytes) return failure(ErrorKind::TooLarge, "public key: over " + std::to_string(kMaxKeyBlobBytes) + " bytes");
+  if (blob.size() > kMaxKeyBlobBytes)
+    return failure(ErrorKind::TooLarge, "public key: over " + std::to_string(kMaxKeyBlobBytes) + " bytes");
   Cursor cursor(blob);
   const ByteView name = cursor.text();
   const auto type = keyTypeNamed(name);
   if (!cursor.hasFailed() && !type) {
-    const std::string_view advice = keyTypeOfCertificateNamed(name) ? " is a certificate; a plain public key is needed" : " is not accepted";
+    const std::string_view advice =
+        keyTypeOfCertificateNamed(name) ? " is a certificate; a plain public key is needed" : " is not accepted";
     return failure(ErrorKind::UnsupportedAlgorithm, "public key: type '" + escaped(name.substr(0, 64)) + "'" + std::string(advice));
   }
   if (type) checkFields(cursor, rowOf(*type));
@@ -103,9 +113,15 @@ Expected<PublicKey> PublicKey::parseBlob(ByteView blob) {
   return PublicKey(*type, Bytes(blob));
 }
 
-ByteView PublicKey::fields() const { return ByteView(blob_).substr(4 + typeName().size()); }
-std::string PublicKey::fingerprint() const { return fingerprintOf(blob_); }
-std::string PublicKey::line() const { return std::string(typeName()) + " " + base64Encode(blob_); }
+ByteView PublicKey::fields() const {
+  return ByteView(blob_).substr(4 + typeName().size());
+}
+std::string PublicKey::fingerprint() const {
+  return fingerprintOf(blob_);
+}
+std::string PublicKey::line() const {
+  return std::string(typeName()) + " " + base64Encode(blob_);
+}
 
 std::string fingerprintOf(ByteView blob) {
   std::string text = base64Encode(sha256(blob));

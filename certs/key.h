@@ -12,12 +12,12 @@
 
 namespace ptygate::certs {
 
-inline constexpr std::size_t kMaxKeyBlobBytes = 8 * 1024;     ///< one public key on the wire
-inline constexpr std::size_t kMaxKeyLineBytes = 16 * 1024;    ///< one public key line with its comment
-inline constexpr std::size_t kMaxApplicationBytes = 256;      ///< the application of a security key
-inline constexpr std::size_t kMinRsaBits = 2048;              ///< weaker keys are refused
-inline constexpr std::size_t kMaxRsaBits = 8192;              ///< larger ones cost a verifier too much
-inline constexpr std::size_t kMaxRsaExponentBytes = 8;        ///< as above; OpenSSL draws the same line
+inline constexpr std::size_t kMaxKeyBlobBytes = 8 * 1024;   ///< one public key on the wire
+inline constexpr std::size_t kMaxKeyLineBytes = 16 * 1024;  ///< one public key line with its comment
+inline constexpr std::size_t kMaxApplicationBytes = 256;    ///< the application of a security key
+inline constexpr std::size_t kMinRsaBits = 2048;            ///< weaker keys are refused
+inline constexpr std::size_t kMaxRsaBits = 8192;            ///< larger ones cost a verifier too much
+inline constexpr std::size_t kMaxRsaExponentBytes = 8;      ///< as above; OpenSSL draws the same line
 
 enum class KeyType { Ed25519, EcdsaP256, EcdsaP384, EcdsaP521, Rsa, SkEd25519, SkEcdsaP256 };
 
@@ -33,7 +33,8 @@ enum class KeyType { Ed25519, EcdsaP256, EcdsaP384, EcdsaP521, Rsa, SkEd25519, S
 /// True for keys held in a FIDO token.
 [[nodiscard]] bool isSecurityKey(KeyType type);
 
-/// A public key that passed every check: known type, exact lengths, a point on its curve, RSA within the limits. Equal keys have equal blobs.
+/// A public key that passed every check: known type, exact lengths, a point on its curve, RSA within the limits. Equal keys have equal
+/// blobs.
 class PublicKey {
  public:
   /// From the wire form; every byte must belong to it.
@@ -63,8 +64,8 @@ struct KeyLine {
   std::string comment;  ///< foreign bytes, may be empty; escape before a person sees it
 };
 
-/// Parses one "type base64 comment" line, as in id_*.pub, ssh-keyscan without its host, and ptygate.toml. Spaces and one line end around it are
-/// ignored. authorized_keys options are not understood: a line that begins with them is refused, never stripped.
+/// Parses one "type base64 comment" line, as in id_*.pub, ssh-keyscan without its host, and ptygate.toml. Spaces and one line end around it
+/// are ignored. authorized_keys options are not understood: a line that begins with them is refused, never stripped.
 [[nodiscard]] Expected<KeyLine> parseKeyLine(std::string_view line);
 
 /// "SHA256:…" of any blob, also of one that does not parse.

@@ -26,7 +26,9 @@ class Fd {
   int fd_;
 };
 
-std::string named(const std::string& path) { return "key file '" + escaped(path) + "'"; }
+std::string named(const std::string& path) {
+  return "key file '" + escaped(path) + "'";
+}
 
 tl::unexpected<Error> unusable(const std::string& path, std::string_view action, int error) {
   return failure(ErrorKind::FileUnusable, named(path) + ": cannot " + std::string(action) + ": " + std::strerror(error));
@@ -45,7 +47,8 @@ Expected<void> checkOwnerAndMode(const std::string& path, const struct stat& inf
   if ((info.st_mode & 077) != 0) {
     char mode[8];
     std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(info.st_mode & 07777));
-    return loose(path, "has mode " + std::string(mode) + ", so others can use it; run 'chmod 600' on it, and replace the key if others may have read it");
+    return loose(path, "has mode " + std::string(mode) +
+                           ", so others can use it; run 'chmod 600' on it, and replace the key if others may have read it");
   }
   return {};
 }

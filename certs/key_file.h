@@ -12,9 +12,9 @@ namespace ptygate::certs {
 
 /// Reads an unencrypted openssh-key-v1 file.
 ///
-/// Refuses what others could have read or put there: a symbolic link, anything but a regular file, an owner other than our effective user, any
-/// permission bit for group or others. The text of an error says what is wrong, with which file, and what to do.
-/// Errors: LoosePermissions, PassphraseProtected, FileUnusable, Malformed, TooLarge, UnsupportedAlgorithm, CryptoFailed.
+/// Refuses what others could have read or put there: a symbolic link, anything but a regular file, an owner other than our effective user,
+/// any permission bit for group or others. The text of an error says what is wrong, with which file, and what to do. Errors:
+/// LoosePermissions, PassphraseProtected, FileUnusable, Malformed, TooLarge, UnsupportedAlgorithm, CryptoFailed.
 [[nodiscard]] Expected<Ed25519PrivateKey> loadPrivateKeyFile(const std::string& path);
 
 /// Creates `path` with mode 0600 and the key in it; never replaces a file. File and directory are synced before it returns. After a failure

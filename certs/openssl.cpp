@@ -13,7 +13,9 @@
 
 namespace ptygate::certs {
 
-void wipe(void* data, std::size_t size_bytes) { OPENSSL_cleanse(data, size_bytes); }
+void wipe(void* data, std::size_t size_bytes) {
+  OPENSSL_cleanse(data, size_bytes);
+}
 
 namespace {
 
@@ -23,8 +25,7 @@ using Params = std::unique_ptr<OSSL_PARAM, OpenSslFree<OSSL_PARAM_free>>;
 EvpKey keyFromParams(const char* type, OSSL_PARAM* params) {
   const EvpKeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
-  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 || EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
     ERR_clear_error();  // libssh shares the queue
     return nullptr;
   }
@@ -70,7 +71,8 @@ EvpKey evpKeyOf(const PublicKey& key) {
   Cursor fields(key.fields());
   switch (key.type()) {
     case KeyType::Ed25519:
-    case KeyType::SkEd25519: return ed25519PublicKey(fields.string());
+    case KeyType::SkEd25519:
+      return ed25519PublicKey(fields.string());
     case KeyType::EcdsaP256:
     case KeyType::EcdsaP384:
     case KeyType::EcdsaP521:

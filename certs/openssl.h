@@ -26,7 +26,9 @@ using EvpDigestContext = std::unique_ptr<EVP_MD_CTX, OpenSslFree<EVP_MD_CTX_free
 using Bignum = std::unique_ptr<BIGNUM, OpenSslFree<BN_free>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, OpenSslFree<ECDSA_SIG_free>>;
 
-[[nodiscard]] inline const unsigned char* asUnsigned(ByteView bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+[[nodiscard]] inline const unsigned char* asUnsigned(ByteView bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 /// The OpenSSL key for plain fields; null if OpenSSL refuses them (a point off the curve). The error queue is left empty.
 [[nodiscard]] EvpKey ed25519PublicKey(ByteView raw);

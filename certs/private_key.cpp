@@ -28,15 +28,17 @@ constexpr std::string_view kBegin = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
 constexpr std::string_view kEnd = "-----END OPENSSH PRIVATE KEY-----\n";
 constexpr std::string_view kMagic{"openssh-key-v1\0", 15};
 constexpr std::string_view kTypeName = "ssh-ed25519";
-constexpr std::size_t kBlockBytes = 8;     // the block size of cipher "none"
-constexpr std::size_t kColumns = 70;       // as ssh-keygen breaks its lines
+constexpr std::size_t kBlockBytes = 8;  // the block size of cipher "none"
+constexpr std::size_t kColumns = 70;    // as ssh-keygen breaks its lines
 
 tl::unexpected<Error> cryptoFailure(std::string_view what) {
   ERR_clear_error();  // libssh shares the queue, and its texts are not ours to show
   return failure(ErrorKind::CryptoFailed, std::string(what) + " failed in OpenSSL");
 }
 
-tl::unexpected<Error> malformed(std::string_view what) { return failure(ErrorKind::Malformed, "private key: " + std::string(what)); }
+tl::unexpected<Error> malformed(std::string_view what) {
+  return failure(ErrorKind::Malformed, "private key: " + std::string(what));
+}
 
 /// The base64 between the two PEM lines, without line ends.
 Expected<SecretBytes> pemBody(std::string_view text) {
@@ -79,7 +81,8 @@ Expected<Sections> splitContainer(ByteView container) {
   const std::uint32_t count = cursor.uint32();
   if (!cursor.hasFailed() && (cipher != "none" || kdf != "none")) {
     return failure(ErrorKind::PassphraseProtected,
-                   "private key: protected by a passphrase, which nobody could type when the gate starts; remove it with 'ssh-keygen -p -N \"\" -f FILE'");
+                   "private key: protected by a passphrase, which nobody could type when the gate starts; remove it with 'ssh-keygen -p -N "
+                   "\"\" -f FILE'");
   }
   const Sections sections{.public_blob = cursor.string(), .private_section = cursor.string()};
   if (auto end = cursor.finish("private key"); !end) return tl::unexpected(end.error());
@@ -98,7 +101,8 @@ bool isPadding(ByteView rest) {
 
 Expected<Ed25519PrivateKey> Ed25519PrivateKey::generate() {
   SecretBytes seed(kEd25519SeedBytes);
-  if (RAND_priv_bytes(reinterpret_cast<unsigned char*>(seed.data()), static_cast<int>(seed.size())) != 1) return cryptoFailure("generating a key");
+  if (RAND_priv_bytes(reinterpret_cast<unsigned char*>(seed.data()), static_cast<int>(seed.size())) != 1)
+    return cryptoFailure("generating a key");
   return fromSeed(seed.expose());
 }
 
@@ -132,7 +136,8 @@ Expected<Ed25519PrivateKey> Ed25519PrivateKey::parseText(std::string_view text) 
   const ByteView raw_public = cursor.string(32);
   const ByteView seed_and_public = cursor.string(64);
   cursor.text(kMaxKeyCommentBytes);
-  if (cursor.hasFailed() || !checks_agree || raw_public.size() != 32 || seed_and_public.size() != 64) return malformed("has a damaged private section");
+  if (cursor.hasFailed() || !checks_agree || raw_public.size() != 32 || seed_and_public.size() != 64)
+    return malformed("has a damaged private section");
   if (sections->private_section.size() % kBlockBytes != 0 || !isPadding(cursor.rest())) return malformed("has wrong padding");
 
   auto key = fromSeed(seed_and_public.substr(0, kEd25519SeedBytes));
@@ -148,7 +153,8 @@ Expected<Ed25519PrivateKey> Ed25519PrivateKey::parseText(std::string_view text) 
 Expected<SecretBytes> Ed25519PrivateKey::exportText(std::string_view comment) const {
   SecretBytes seed(kEd25519SeedBytes);
   std::size_t length = seed.size();
-  if (EVP_PKEY_get_raw_private_key(secret_->key.get(), reinterpret_cast<unsigned char*>(seed.data()), &length) != 1) return cryptoFailure("exporting a key");
+  if (EVP_PKEY_get_raw_private_key(secret_->key.get(), reinterpret_cast<unsigned char*>(seed.data()), &length) != 1)
+    return cryptoFailure("exporting a key");
   const auto check = randomBytes(4);
   if (!check) return tl::unexpected(check.error());
 

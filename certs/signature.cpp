@@ -14,16 +14,22 @@ constexpr std::uint8_t kUserPresent = 0x01;  // PROTOCOL.u2f, signature flags
 
 struct Parsed {
   std::string_view format;
-  Bytes raw;            // as OpenSSL takes it: DER for ECDSA
+  Bytes raw;  // as OpenSSL takes it: DER for ECDSA
   std::uint8_t flags = 0;
   std::uint32_t counter = 0;
 };
 
-tl::unexpected<Error> badSignature() { return failure(ErrorKind::BadSignature, "the signature does not verify"); }
+tl::unexpected<Error> badSignature() {
+  return failure(ErrorKind::BadSignature, "the signature does not verify");
+}
 
-bool isRsaFormat(std::string_view format) { return format == "rsa-sha2-256" || format == "rsa-sha2-512"; }
+bool isRsaFormat(std::string_view format) {
+  return format == "rsa-sha2-256" || format == "rsa-sha2-512";
+}
 
-bool fits(const PublicKey& key, std::string_view format) { return key.type() == KeyType::Rsa ? isRsaFormat(format) : format == key.typeName(); }
+bool fits(const PublicKey& key, std::string_view format) {
+  return key.type() == KeyType::Rsa ? isRsaFormat(format) : format == key.typeName();
+}
 
 bool isEcdsa(KeyType type) {
   return type == KeyType::EcdsaP256 || type == KeyType::EcdsaP384 || type == KeyType::EcdsaP521 || type == KeyType::SkEcdsaP256;
@@ -32,12 +38,17 @@ bool isEcdsa(KeyType type) {
 const EVP_MD* digestOf(const PublicKey& key, std::string_view format) {
   switch (key.type()) {
     case KeyType::Ed25519:
-    case KeyType::SkEd25519: return nullptr;  // hashes by itself
+    case KeyType::SkEd25519:
+      return nullptr;  // hashes by itself
     case KeyType::EcdsaP256:
-    case KeyType::SkEcdsaP256: return EVP_sha256();
-    case KeyType::EcdsaP384: return EVP_sha384();
-    case KeyType::EcdsaP521: return EVP_sha512();
-    case KeyType::Rsa: return format == "rsa-sha2-512" ? EVP_sha512() : EVP_sha256();
+    case KeyType::SkEcdsaP256:
+      return EVP_sha256();
+    case KeyType::EcdsaP384:
+      return EVP_sha384();
+    case KeyType::EcdsaP521:
+      return EVP_sha512();
+    case KeyType::Rsa:
+      return format == "rsa-sha2-512" ? EVP_sha512() : EVP_sha256();
   }
   return nullptr;
 }
@@ -105,9 +116,9 @@ Expected<void> verifySignature(const PublicKey& key, ByteView data, ByteView sig
   }
   const EvpKey evp = evpKeyOf(key);
   const EvpDigestContext context(EVP_MD_CTX_new());
-  const bool verified =
-      evp && context && EVP_DigestVerifyInit(context.get(), nullptr, digestOf(key, parsed->format), nullptr, evp.get()) == 1 &&
-      EVP_DigestVerify(context.get(), asUnsigned(parsed->raw), parsed->raw.size(), asUnsigned(data), data.size()) == 1;
+  const bool verified = evp && context &&
+                        EVP_DigestVerifyInit(context.get(), nullptr, digestOf(key, parsed->format), nullptr, evp.get()) == 1 &&
+                        EVP_DigestVerify(context.get(), asUnsigned(parsed->raw), parsed->raw.size(), asUnsigned(data), data.size()) == 1;
   ERR_clear_error();
   if (!verified) return badSignature();
   return {};

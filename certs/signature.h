@@ -10,8 +10,8 @@ namespace ptygate::certs {
 
 /// A value means: `signature` is `key`'s signature over `data`.
 ///
-/// RSA must be rsa-sha2-256 or -512 and of the modulus's length. A security key must have been touched (its user-presence flag); its counter is not
-/// looked at. Errors: Malformed, UnsupportedAlgorithm (ssh-rsa with SHA-1, or not the key's), BadSignature.
+/// RSA must be rsa-sha2-256 or -512 and of the modulus's length. A security key must have been touched (its user-presence flag); its
+/// counter is not looked at. Errors: Malformed, UnsupportedAlgorithm (ssh-rsa with SHA-1, or not the key's), BadSignature.
 [[nodiscard]] Expected<void> verifySignature(const PublicKey& key, ByteView data, ByteView signature);
 
 }  // namespace ptygate::certs

@@ -25,7 +25,8 @@ Expected<IpAddress> parseLiteral(std::string_view text) {
   IpAddress address;
   address.is_v6 = text.find(':') != std::string_view::npos;
   const bool has_nul = text.find('\0') != std::string_view::npos;  // inet_pton would stop there
-  if (has_nul || inet_pton(address.is_v6 ? AF_INET6 : AF_INET, terminated.c_str(), address.bytes.data()) != 1) return malformed("no address", text);
+  if (has_nul || inet_pton(address.is_v6 ? AF_INET6 : AF_INET, terminated.c_str(), address.bytes.data()) != 1)
+    return malformed("no address", text);
   return address;
 }
 
@@ -75,13 +76,15 @@ Expected<IpAddress> parseAddress(std::string_view text) {
 }
 
 Expected<std::vector<AddressBlock>> parseAddressList(std::string_view list) {
-  if (list.size() > kMaxSourceAddressBytes) return failure(ErrorKind::TooLarge, "source-address: over " + std::to_string(kMaxSourceAddressBytes) + " bytes");
+  if (list.size() > kMaxSourceAddressBytes)
+    return failure(ErrorKind::TooLarge, "source-address: over " + std::to_string(kMaxSourceAddressBytes) + " bytes");
   std::vector<AddressBlock> blocks;
   for (bool more = true; more;) {
     const std::size_t comma = list.find(',');
     auto block = parseBlock(list.substr(0, comma));
     if (!block) return tl::unexpected(block.error());
-    if (blocks.size() == kMaxSourceAddresses) return failure(ErrorKind::TooLarge, "source-address: over " + std::to_string(kMaxSourceAddresses) + " entries");
+    if (blocks.size() == kMaxSourceAddresses)
+      return failure(ErrorKind::TooLarge, "source-address: over " + std::to_string(kMaxSourceAddresses) + " entries");
     blocks.push_back(*block);
     more = comma != std::string_view::npos;
     if (more) list.remove_prefix(comma + 1);

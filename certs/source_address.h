@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The address lists of the source-address option: "192.0.2.1,10.0.0.0/8,2001:db8::/32". Addresses and CIDR blocks only; no names, wildcards or
-// negation, as in OpenSSH.
+// The address lists of the source-address option: "192.0.2.1,10.0.0.0/8,2001:db8::/32". Addresses and CIDR blocks only; no names, wildcards
+// or negation, as in OpenSSH.
 #pragma once
 
 #include <array>

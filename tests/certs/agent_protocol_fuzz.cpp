@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes from a hostile worker as an agent stream: it ends, never grows, and a signature is given only for data that a second, independent composition of the
-// one permitted login reproduces byte for byte.
+// Any bytes from a hostile worker as an agent stream: it ends, never grows, and a signature is given only for data that a second,
+// independent composition of the one permitted login reproduces byte for byte.
 #include <cstdint>
 #include <cstdlib>
 

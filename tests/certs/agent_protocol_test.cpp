@@ -27,7 +27,15 @@ struct Login {
 
   [[nodiscard]] Bytes data() const {
     Builder builder;
-    builder.string(session_id).byte(message).string(user).string(service).string(method).byte(has_signature).string(algorithm).string(key).raw(after);
+    builder.string(session_id)
+        .byte(message)
+        .string(user)
+        .string(service)
+        .string(method)
+        .byte(has_signature)
+        .string(algorithm)
+        .string(key)
+        .raw(after);
     return builder.take();
   }
 };
@@ -65,8 +73,14 @@ TEST(UserauthRequest, IsRefusedUnlessForExactlyThisLoginAndKey) {
 }
 
 TEST(UserauthRequest, IsNeverACertificateToBeSigned) {
-  const auto certificate = issue({.subject_blob = keyOf('s').publicKey().blob(), .principal = "deploy", .key_id = "k", .serial = 1, .valid_after = {},
-                                  .valid_before = std::chrono::sys_seconds(std::chrono::hours(1)), .source_address = {}, .force_command = {}},
+  const auto certificate = issue({.subject_blob = keyOf('s').publicKey().blob(),
+                                  .principal = "deploy",
+                                  .key_id = "k",
+                                  .serial = 1,
+                                  .valid_after = {},
+                                  .valid_before = std::chrono::sys_seconds(std::chrono::hours(1)),
+                                  .source_address = {},
+                                  .force_command = {}},
                                  keyOf('k'), std::string(32, 'n'));
   ASSERT_TRUE(certificate.has_value());
   EXPECT_FALSE(userauthRequestFor(signedPart(*certificate), "deploy", keyOf('k').publicKey()).has_value());
@@ -74,7 +88,8 @@ TEST(UserauthRequest, IsNeverACertificateToBeSigned) {
 
 TEST(UserauthRequest, IsRefusedWhenCutAnywhere) {
   const Bytes data = Login{}.data();
-  for (std::size_t length = 0; length < data.size(); ++length) EXPECT_FALSE(parseUserauthRequest(ByteView(data).substr(0, length)).has_value()) << length;
+  for (std::size_t length = 0; length < data.size(); ++length)
+    EXPECT_FALSE(parseUserauthRequest(ByteView(data).substr(0, length)).has_value()) << length;
 }
 
 TEST(SignRequestAnswer, RefusesAnotherKeyInTheEnvelope) {
@@ -137,7 +152,8 @@ TEST(AgentRequest, TellsTheThreeKindsApart) {
 TEST(AgentAnswers, AreFramedAsTheDraftSays) {
   EXPECT_EQ(agentFailure(), "\0\0\0\x01\x05"s);
   const PublicKey key = keyOf('k').publicKey();
-  EXPECT_EQ(identitiesAnswer({{key, "web1"}}), Builder().string(Builder().byte(12).uint32(1).string(key.blob()).string("web1").take()).take());
+  EXPECT_EQ(identitiesAnswer({{key, "web1"}}),
+            Builder().string(Builder().byte(12).uint32(1).string(key.blob()).string("web1").take()).take());
   EXPECT_EQ(signResponse("sig"), "\0\0\0\x08\x0e\0\0\0\x03sig"s);
 }
 

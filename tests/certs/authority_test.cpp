@@ -13,8 +13,8 @@ namespace ptygate::certs {
 namespace {
 
 using namespace std::string_literals;
-using std::chrono::sys_seconds;
 using std::chrono::seconds;
+using std::chrono::sys_seconds;
 using testing::expectError;
 using testing::keyOf;
 
@@ -22,8 +22,15 @@ const sys_seconds kNow{seconds(1'790'000'000)};
 const Bytes kNonce(32, 'n');
 
 IssueRequest soundRequest() {
-  return IssueRequest{.subject_blob = keyOf('s').publicKey().blob(), .principal = "deploy", .key_id = "ptygate/bot/1", .serial = 42, .valid_after = kNow,
-                      .valid_before = kNow + std::chrono::minutes(2), .source_address = {}, .force_command = {}, .permit_pty = false};
+  return IssueRequest{.subject_blob = keyOf('s').publicKey().blob(),
+                      .principal = "deploy",
+                      .key_id = "ptygate/bot/1",
+                      .serial = 42,
+                      .valid_after = kNow,
+                      .valid_before = kNow + std::chrono::minutes(2),
+                      .source_address = {},
+                      .force_command = {},
+                      .permit_pty = false};
 }
 
 Expectation soundExpectation() {
@@ -50,7 +57,8 @@ TEST(Issue, RefusesUnsoundRequests) {
       {"a second over a day", [](IssueRequest& r) { r.valid_before = r.valid_after + std::chrono::hours(24) + seconds(1); }},
       {"for ever", [](IssueRequest& r) { r.valid_before = sys_seconds::max(); }},
       {"before 1970", [](IssueRequest& r) { r.valid_after = sys_seconds(seconds(-1)); }},
-      {"the greatest times there are", [](IssueRequest& r) { r.valid_after = sys_seconds::max() - seconds(2), r.valid_before = sys_seconds::max(); }},
+      {"the greatest times there are",
+       [](IssueRequest& r) { r.valid_after = sys_seconds::max() - seconds(2), r.valid_before = sys_seconds::max(); }},
       {"unsound addresses", [](IssueRequest& r) { r.source_address = "10.0.0.0/33"; }},
       {"no addresses", [](IssueRequest& r) { r.source_address = ""; }},
       {"empty command", [](IssueRequest& r) { r.force_command = ""; }},
@@ -194,7 +202,8 @@ TEST(EcdsaTokenSignature, VerifiesWithATouchOnly) {
     Bytes der(80, '\0');
     std::size_t der_length = der.size();
     ASSERT_EQ(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()), 1);
-    ASSERT_EQ(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &der_length, asUnsigned(message), message.size()), 1);
+    ASSERT_EQ(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &der_length, asUnsigned(message), message.size()),
+              1);
     const unsigned char* at = asUnsigned(der);
     const EcdsaSignature pair(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der_length)));
     Builder numbers;
@@ -209,9 +218,26 @@ TEST(EcdsaTokenSignature, VerifiesWithATouchOnly) {
 }
 
 TEST(AddressList, RefusesWhatIsNotAListOfBlocks) {
-  for (const std::string& list :
-       {""s, ","s, "10.0.0.1,"s, ",10.0.0.1"s, "10.0.0.1, 10.0.0.2"s, "10.0.0"s, "10.0.0.0/33"s, "10.0.0.0/-1"s, "10.0.0.0/+8"s, "10.0.0.0/"s, "10.0.0.0/08"s,
-        "10.0.0.1/8"s, "!10.0.0.1"s, "10.0.0.*"s, "host.example.net"s, "::/129"s, "2001:db8::1/32"s, "fe80::1%eth0"s, "10.0.0.1\0"s, "010.0.0.1"s}) {
+  for (const std::string& list : {""s,
+                                  ","s,
+                                  "10.0.0.1,"s,
+                                  ",10.0.0.1"s,
+                                  "10.0.0.1, 10.0.0.2"s,
+                                  "10.0.0"s,
+                                  "10.0.0.0/33"s,
+                                  "10.0.0.0/-1"s,
+                                  "10.0.0.0/+8"s,
+                                  "10.0.0.0/"s,
+                                  "10.0.0.0/08"s,
+                                  "10.0.0.1/8"s,
+                                  "!10.0.0.1"s,
+                                  "10.0.0.*"s,
+                                  "host.example.net"s,
+                                  "::/129"s,
+                                  "2001:db8::1/32"s,
+                                  "fe80::1%eth0"s,
+                                  "10.0.0.1\0"s,
+                                  "010.0.0.1"s}) {
     expectError(parseAddressList(list), ErrorKind::Malformed);
   }
   expectError(parseAddressList(std::string(kMaxSourceAddressBytes + 1, '1')), ErrorKind::TooLarge);
@@ -226,12 +252,13 @@ TEST(AddressList, CoversExactlyItsBlocks) {
     const char* address;
     bool covered;
   };
-  for (const Row& row : {Row{"10.0.0.0/8", "10.255.255.255", true}, Row{"10.0.0.0/8", "11.0.0.0", false}, Row{"0.0.0.0/0", "203.0.113.9", true},
-                         Row{"0.0.0.0/0", "::1", false}, Row{"::/0", "10.0.0.1", false}, Row{"::/0", "2001:db8::1", true},
-                         Row{"192.0.2.1", "192.0.2.1", true}, Row{"192.0.2.1", "192.0.2.0", false}, Row{"192.0.2.128/25", "192.0.2.127", false},
-                         Row{"192.0.2.128/25", "192.0.2.128", true}, Row{"192.0.2.4/30", "192.0.2.7", true}, Row{"192.0.2.4/30", "192.0.2.8", false},
-                         Row{"2001:db8::/33", "2001:db8:7fff::1", true}, Row{"2001:db8::/33", "2001:db8:8000::1", false},
-                         Row{"10.0.0.1,::1", "::1", true}, Row{"192.0.2.0/24", "::ffff:192.0.2.9", true}}) {
+  for (const Row& row :
+       {Row{"10.0.0.0/8", "10.255.255.255", true}, Row{"10.0.0.0/8", "11.0.0.0", false}, Row{"0.0.0.0/0", "203.0.113.9", true},
+        Row{"0.0.0.0/0", "::1", false}, Row{"::/0", "10.0.0.1", false}, Row{"::/0", "2001:db8::1", true},
+        Row{"192.0.2.1", "192.0.2.1", true}, Row{"192.0.2.1", "192.0.2.0", false}, Row{"192.0.2.128/25", "192.0.2.127", false},
+        Row{"192.0.2.128/25", "192.0.2.128", true}, Row{"192.0.2.4/30", "192.0.2.7", true}, Row{"192.0.2.4/30", "192.0.2.8", false},
+        Row{"2001:db8::/33", "2001:db8:7fff::1", true}, Row{"2001:db8::/33", "2001:db8:8000::1", false}, Row{"10.0.0.1,::1", "::1", true},
+        Row{"192.0.2.0/24", "::ffff:192.0.2.9", true}}) {
     EXPECT_EQ(covers(*parseAddressList(row.list), *parseAddress(row.address)), row.covered) << row.list << " " << row.address;
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a certificate: what parses serialises to the same bytes, describes as printable text, and is trusted by nobody whose key is not its
-// authority's. A second parser gets the same bytes as a plain key and as text lines.
+// Any bytes as a certificate: what parses serialises to the same bytes, describes as printable text, and is trusted by nobody whose key is
+// not its authority's. A second parser gets the same bytes as a plain key and as text lines.
 #include <cstdint>
 #include <cstdlib>
 

@@ -73,9 +73,9 @@ TEST(CertificateVectors, EndAsTheyName) {
 TEST(CertificateVectors, CoverEveryErrorClassOfVerification) {
   std::set<std::string> named;
   for (const Vector& vector : vectors()) named.insert(vector.headers.at("expect"));
-  EXPECT_EQ(named, (std::set<std::string>{"ok", "Malformed", "TooLarge", "UnsupportedAlgorithm", "AuthorityIsCertificate", "UnknownAuthority",
-                                          "BadSignature", "WrongType", "NotYetValid", "Expired", "EmptyPrincipals", "PrincipalNotListed",
-                                          "UnknownCriticalOption", "SourceAddressRefused"}));
+  EXPECT_EQ(named, (std::set<std::string>{"ok", "Malformed", "TooLarge", "UnsupportedAlgorithm", "AuthorityIsCertificate",
+                                          "UnknownAuthority", "BadSignature", "WrongType", "NotYetValid", "Expired", "EmptyPrincipals",
+                                          "PrincipalNotListed", "UnknownCriticalOption", "SourceAddressRefused"}));
 }
 
 TEST(CertificateVectors, SerialiseToTheSameBytes) {
@@ -93,7 +93,8 @@ TEST(Certificate, IsRefusedWhenCutAnywhere) {
   for (const Vector& vector : vectors()) {
     if (vector.name != "good-subject-ed25519" && vector.name != "good-subject-rsa") continue;
     const Bytes blob = serialise(*parseCertificateLine(vector.line));
-    for (std::size_t length = 0; length < blob.size(); ++length) EXPECT_FALSE(parseCertificate(ByteView(blob).substr(0, length)).has_value()) << length;
+    for (std::size_t length = 0; length < blob.size(); ++length)
+      EXPECT_FALSE(parseCertificate(ByteView(blob).substr(0, length)).has_value()) << length;
   }
 }
 
@@ -111,13 +112,24 @@ TEST(Certificate, NeverVerifiesWithAnyByteChanged) {
   }
 }
 
-TEST(Certificate, IsRefusedOverItsLimit) { expectError(parseCertificate(std::string(kMaxCertificateBytes + 1, 'x')), ErrorKind::TooLarge); }
+TEST(Certificate, IsRefusedOverItsLimit) {
+  expectError(parseCertificate(std::string(kMaxCertificateBytes + 1, 'x')), ErrorKind::TooLarge);
+}
 
 /// A certificate over `subject` by a key of ours, with everything else sound.
 Certificate certificateFor(PublicKey subject, PublicKey authority) {
-  return Certificate{.subject = std::move(subject), .nonce = "0123456789abcdef", .serial = 1, .type = CertificateType::User, .key_id = "k",
-                     .principals = {"deploy"}, .valid_after = 0, .valid_before = kForever, .critical_options = {}, .extensions = {},
-                     .authority = std::move(authority), .signature = "s"};
+  return Certificate{.subject = std::move(subject),
+                     .nonce = "0123456789abcdef",
+                     .serial = 1,
+                     .type = CertificateType::User,
+                     .key_id = "k",
+                     .principals = {"deploy"},
+                     .valid_after = 0,
+                     .valid_before = kForever,
+                     .critical_options = {},
+                     .extensions = {},
+                     .authority = std::move(authority),
+                     .signature = "s"};
 }
 
 TEST(Certificate, RoundTripsForEveryKeyType) {

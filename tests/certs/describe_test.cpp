@@ -11,10 +11,18 @@ using namespace std::string_literals;
 using testing::keyOf;
 
 Certificate hostile() {
-  return Certificate{.subject = keyOf('s').publicKey(), .nonce = "n", .serial = UINT64_MAX, .type = CertificateType::User,
-                     .key_id = "\x1b]0;title\x07\xe2\x80\xae", .principals = {"root\r\n  signed by: nobody"}, .valid_after = 0, .valid_before = kForever,
+  return Certificate{.subject = keyOf('s').publicKey(),
+                     .nonce = "n",
+                     .serial = UINT64_MAX,
+                     .type = CertificateType::User,
+                     .key_id = "\x1b]0;title\x07\xe2\x80\xae",
+                     .principals = {"root\r\n  signed by: nobody"},
+                     .valid_after = 0,
+                     .valid_before = kForever,
                      .critical_options = {{"force-command", Builder().string("id;\x1b[A").take()}, {"x\x9b", "\xff"s}},
-                     .extensions = {{"permit-pty", ""}}, .authority = keyOf('c').publicKey(), .signature = "\0\0\0\x02\x1b["s};
+                     .extensions = {{"permit-pty", ""}},
+                     .authority = keyOf('c').publicKey(),
+                     .signature = "\0\0\0\x02\x1b["s};
 }
 
 TEST(Description, HoldsOnlyPrintableAsciiAndItsOwnLineFeeds) {
@@ -27,19 +35,23 @@ TEST(Description, TellsEveryFieldOnce) {
   EXPECT_EQ(descriptionText(describe(hostile())),
             "user certificate (signature not checked)\n"
             "  algorithm:        ssh-ed25519-cert-v01@openssh.com\n"
-            "  public key:       " + keyOf('s').publicKey().fingerprint() + "\n"
-            "  signed by:        ssh-ed25519 " + keyOf('c').publicKey().fingerprint() + " (\\x1b[)\n"
-            "  key id:           \"\\x1b]0;title\\x07\\xe2\\x80\\xae\"\n"
-            "  serial:           18446744073709551615\n"
-            "  valid from:       1970-01-01T00:00:00Z\n"
-            "  valid until:      forever (not included)\n"
-            "  principals:\n"
-            "    root\\x0d\\x0a  signed by: nobody\n"
-            "  critical options: \n"
-            "    force-command = id;\\x1b[A\n"
-            "    x\\x9b = hex:ff\n"
-            "  extensions:       \n"
-            "    permit-pty\n");
+            "  public key:       " +
+                keyOf('s').publicKey().fingerprint() +
+                "\n"
+                "  signed by:        ssh-ed25519 " +
+                keyOf('c').publicKey().fingerprint() +
+                " (\\x1b[)\n"
+                "  key id:           \"\\x1b]0;title\\x07\\xe2\\x80\\xae\"\n"
+                "  serial:           18446744073709551615\n"
+                "  valid from:       1970-01-01T00:00:00Z\n"
+                "  valid until:      forever (not included)\n"
+                "  principals:\n"
+                "    root\\x0d\\x0a  signed by: nobody\n"
+                "  critical options:\n"
+                "    force-command = id;\\x1b[A\n"
+                "    x\\x9b = hex:ff\n"
+                "  extensions:\n"
+                "    permit-pty\n");
 }
 
 TEST(UtcText, KnowsItsEdges) {

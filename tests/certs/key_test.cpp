@@ -25,9 +25,15 @@ std::vector<Row> vectorKeys() {
   return rows;
 }
 
-std::string wireString(std::string_view text) { return Builder().string(text).take(); }
-Bytes ed25519Blob(std::size_t length) { return wireString("ssh-ed25519") + wireString(std::string(length, 'k')); }
-Bytes rsaBlob(const Bytes& exponent, const Bytes& modulus) { return Builder().string("ssh-rsa").mpint(exponent).mpint(modulus).take(); }
+std::string wireString(std::string_view text) {
+  return Builder().string(text).take();
+}
+Bytes ed25519Blob(std::size_t length) {
+  return wireString("ssh-ed25519") + wireString(std::string(length, 'k'));
+}
+Bytes rsaBlob(const Bytes& exponent, const Bytes& modulus) {
+  return Builder().string("ssh-rsa").mpint(exponent).mpint(modulus).take();
+}
 Bytes modulusOf(std::size_t bits) {
   Bytes modulus(bits / 8, '\x55');
   modulus.front() = '\x80';
@@ -35,7 +41,8 @@ Bytes modulusOf(std::size_t bits) {
 }
 
 TEST(PublicKey, RefusesTypesThatAreNotAccepted) {
-  for (const char* type : {"ssh-dss", "ssh-ed448", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-256", "", "ssh-ed25519-cert-v01@openssh.com"}) {
+  for (const char* type :
+       {"ssh-dss", "ssh-ed448", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-256", "", "ssh-ed25519-cert-v01@openssh.com"}) {
     expectError(PublicKey::parseBlob(wireString(type) + wireString(std::string(32, 'k'))), ErrorKind::UnsupportedAlgorithm);
   }
 }
@@ -86,7 +93,9 @@ TEST(PublicKey, RefusesPointsThatAreNotOnTheirCurve) {
   expectError(PublicKey::parseBlob(blob("nistp384", point)), ErrorKind::Malformed);
 }
 
-TEST(PublicKey, RefusesOneThatIsTooLarge) { expectError(PublicKey::parseBlob(std::string(kMaxKeyBlobBytes + 1, 'x')), ErrorKind::TooLarge); }
+TEST(PublicKey, RefusesOneThatIsTooLarge) {
+  expectError(PublicKey::parseBlob(std::string(kMaxKeyBlobBytes + 1, 'x')), ErrorKind::TooLarge);
+}
 
 TEST(KeyLine, RefusesWhatIsNotOneKey) {
   const std::string good = vectorKeys()[0].line;
@@ -96,12 +105,13 @@ TEST(KeyLine, RefusesWhatIsNotOneKey) {
     std::string line;
     ErrorKind kind;
   };
-  for (const Bad& bad : {Bad{"empty", "", ErrorKind::Malformed}, Bad{"only a type", "ssh-ed25519", ErrorKind::Malformed},
-                         Bad{"two lines", good + "\n" + good, ErrorKind::Malformed}, Bad{"NUL in the comment", good + "\0"s, ErrorKind::Malformed},
-                         Bad{"options before", "restrict " + good, ErrorKind::UnsupportedAlgorithm},
-                         Bad{"another type named", "ssh-rsa " + base64, ErrorKind::Malformed},
-                         Bad{"not base64", "ssh-ed25519 " + base64 + "!", ErrorKind::Malformed},
-                         Bad{"over the limit", good + std::string(kMaxKeyLineBytes, 'c'), ErrorKind::TooLarge}}) {
+  for (const Bad& bad :
+       {Bad{"empty", "", ErrorKind::Malformed}, Bad{"only a type", "ssh-ed25519", ErrorKind::Malformed},
+        Bad{"two lines", good + "\n" + good, ErrorKind::Malformed}, Bad{"NUL in the comment", good + "\0"s, ErrorKind::Malformed},
+        Bad{"options before", "restrict " + good, ErrorKind::UnsupportedAlgorithm},
+        Bad{"another type named", "ssh-rsa " + base64, ErrorKind::Malformed},
+        Bad{"not base64", "ssh-ed25519 " + base64 + "!", ErrorKind::Malformed},
+        Bad{"over the limit", good + std::string(kMaxKeyLineBytes, 'c'), ErrorKind::TooLarge}}) {
     SCOPED_TRACE(bad.what);
     expectError(parseKeyLine(bad.line), bad.kind);
   }

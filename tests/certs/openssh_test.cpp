@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What certs/ makes, in the hands of OpenSSH: ssh-keygen reads it, and a real sshd with nothing but TrustedUserCAKeys lets it in, or does not.
+// What certs/ makes, in the hands of OpenSSH: ssh-keygen reads it, and a real sshd with nothing but TrustedUserCAKeys lets it in, or does
+// not.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -147,8 +148,14 @@ class OpenSsh : public ::testing::Test {
 
   IssueRequest requestFor(const Ed25519PrivateKey& user) const {
     const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
-    return IssueRequest{.subject_blob = user.publicKey().blob(), .principal = login(), .key_id = "ptygate/test/1", .serial = 99,
-                        .valid_after = now - seconds(60), .valid_before = now + seconds(120), .source_address = {}, .force_command = {}};
+    return IssueRequest{.subject_blob = user.publicKey().blob(),
+                        .principal = login(),
+                        .key_id = "ptygate/test/1",
+                        .serial = 99,
+                        .valid_after = now - seconds(60),
+                        .valid_before = now + seconds(120),
+                        .source_address = {},
+                        .force_command = {}};
   }
 
   TempDir dir_;
@@ -188,10 +195,11 @@ TEST_F(OpenSsh, KeygenReadsIssuedCertificates) {
   testing::writeFile(dir_ / "user-cert.pub", certificateLine(*issue(request, ca_, nonce_)) + "\n");
   const auto shown = run({keygen_, "-L", "-f", dir_ / "user-cert.pub"});
   EXPECT_EQ(shown.status, 0);
-  for (const std::string& line : std::vector<std::string>{"ssh-ed25519-cert-v01@openssh.com user certificate", "Public key: ED25519-CERT " + user_.publicKey().fingerprint(),
-                                  "Signing CA: ED25519 " + ca_.publicKey().fingerprint() + " (using ssh-ed25519)", "Key ID: \"ptygate/test/1\"",
-                                  "Serial: 99", "Valid: from 2026-09-21T14:13:20 to 2026-09-21T14:15:20", "force-command echo forced",
-                                  "source-address 127.0.0.0/8,::1", "permit-pty"}) {
+  for (const std::string& line : std::vector<std::string>{
+           "ssh-ed25519-cert-v01@openssh.com user certificate", "Public key: ED25519-CERT " + user_.publicKey().fingerprint(),
+           "Signing CA: ED25519 " + ca_.publicKey().fingerprint() + " (using ssh-ed25519)", "Key ID: \"ptygate/test/1\"", "Serial: 99",
+           "Valid: from 2026-09-21T14:13:20 to 2026-09-21T14:15:20", "force-command echo forced", "source-address 127.0.0.0/8,::1",
+           "permit-pty"}) {
     EXPECT_NE(shown.output.find(line), std::string::npos) << line << "\n" << shown.output;
   }
   EXPECT_EQ(shown.output.find("permit-user-rc"), std::string::npos);
@@ -206,9 +214,10 @@ class RealSshd : public OpenSsh {
     if (::geteuid() == 0) std::filesystem::create_directories("/run/sshd");  // sshd as root refuses to start without it
     ASSERT_TRUE(writePrivateKeyFile(dir_ / "host", host_, "").has_value());
     testing::writeFile(dir_ / "ca.pub", ca_.publicKey().line() + "\n");
-    testing::writeFile(dir_ / "sshd_config", "ListenAddress 127.0.0.1\nHostKey " + (dir_ / "host") + "\nTrustedUserCAKeys " + (dir_ / "ca.pub") +
-                                                 "\nAuthorizedKeysFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-                                                 "PermitRootLogin prohibit-password\nUsePAM no\nStrictModes no\nPidFile none\nLogLevel VERBOSE\n");
+    testing::writeFile(dir_ / "sshd_config",
+                       "ListenAddress 127.0.0.1\nHostKey " + (dir_ / "host") + "\nTrustedUserCAKeys " + (dir_ / "ca.pub") +
+                           "\nAuthorizedKeysFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+                           "PermitRootLogin prohibit-password\nUsePAM no\nStrictModes no\nPidFile none\nLogLevel VERBOSE\n");
     // Another program may take the free port before sshd does.
     for (int attempt = 0; attempt < 5 && (!sshd_ || !sshd_->listens()); ++attempt) {
       port_ = freePort();
@@ -222,9 +231,32 @@ class RealSshd : public OpenSsh {
   /// Logs in with this certificate and runs `echo asked`.
   Outcome loginWith(const Certificate& certificate) {
     testing::writeFile(dir_ / "user-cert.pub", certificateLine(certificate) + "\n");
-    return run({ssh_, "-F", "none", "-p", std::to_string(port_), "-i", dir_ / "user", "-o", "CertificateFile=" + (dir_ / "user-cert.pub"),
-                "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "HostKeyAlias=gate",
-                "-o", "UserKnownHostsFile=" + (dir_ / "known_hosts"), "-o", "GlobalKnownHostsFile=none", "-o", "LogLevel=ERROR", login() + "@127.0.0.1",
+    return run({ssh_,
+                "-F",
+                "none",
+                "-p",
+                std::to_string(port_),
+                "-i",
+                dir_ / "user",
+                "-o",
+                "CertificateFile=" + (dir_ / "user-cert.pub"),
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "IdentityAgent=none",
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "StrictHostKeyChecking=yes",
+                "-o",
+                "HostKeyAlias=gate",
+                "-o",
+                "UserKnownHostsFile=" + (dir_ / "known_hosts"),
+                "-o",
+                "GlobalKnownHostsFile=none",
+                "-o",
+                "LogLevel=ERROR",
+                login() + "@127.0.0.1",
                 "echo asked"});
   }
 
@@ -267,7 +299,8 @@ TEST_F(RealSshd, AcceptsAnIssuedCertificateWithOnlyTrustedUserCaKeys) {
   const auto outcome = loginWith(*issue(request, ca_, nonce_));
   EXPECT_EQ(outcome.status, 0) << sshd_->log();
   EXPECT_EQ(outcome.output, "asked\n") << sshd_->log();
-  EXPECT_NE(sshd_->log().find("ID ptygate/test/1 (serial 99) CA ED25519 " + ca_.publicKey().fingerprint()), std::string::npos) << sshd_->log();
+  EXPECT_NE(sshd_->log().find("ID ptygate/test/1 (serial 99) CA ED25519 " + ca_.publicKey().fingerprint()), std::string::npos)
+      << sshd_->log();
 }
 
 TEST_F(RealSshd, RunsTheForcedCommandInPlaceOfTheOneAskedFor) {
@@ -276,6 +309,15 @@ TEST_F(RealSshd, RunsTheForcedCommandInPlaceOfTheOneAskedFor) {
   const auto outcome = loginWith(*issue(request, ca_, nonce_));
   EXPECT_EQ(outcome.status, 7) << sshd_->log();
   EXPECT_EQ(outcome.output, "forced\n");
+}
+
+TEST_F(RealSshd, TakesTheLongestForcedCommandThatIsIssued) {
+  IssueRequest request = requestFor(user_);
+  const std::string head = "echo long # ";
+  request.force_command = head + std::string(kMaxForceCommandBytes - head.size(), 'x');
+  const auto outcome = loginWith(*issue(request, ca_, nonce_));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(outcome.output, "long\n");
 }
 
 }  // namespace

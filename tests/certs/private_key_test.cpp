@@ -71,7 +71,8 @@ TEST(PrivateKeyText, RefusesBrokenEnvelopes) {
   expectError(Ed25519PrivateKey::parseText(good.substr(0, good.size() / 2)), ErrorKind::Malformed);
   expectError(Ed25519PrivateKey::parseText("x" + good), ErrorKind::Malformed);
   expectError(Ed25519PrivateKey::parseText(good + good), ErrorKind::Malformed);
-  expectError(Ed25519PrivateKey::parseText("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), ErrorKind::UnsupportedAlgorithm);
+  expectError(Ed25519PrivateKey::parseText("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+              ErrorKind::UnsupportedAlgorithm);
   expectError(Ed25519PrivateKey::parseText(good + std::string(kMaxPrivateKeyTextBytes, '\n')), ErrorKind::TooLarge);
 }
 
@@ -104,7 +105,9 @@ TEST(PrivateKey, SignsWhatItsPublicKeyVerifiesAndNothingElse) {
   expectError(verifySignature(keyOf('o').publicKey(), "data", *signature), ErrorKind::BadSignature);
 }
 
-TEST(PrivateKey, IsNewEachTime) { EXPECT_FALSE(Ed25519PrivateKey::generate()->publicKey() == Ed25519PrivateKey::generate()->publicKey()); }
+TEST(PrivateKey, IsNewEachTime) {
+  EXPECT_FALSE(Ed25519PrivateKey::generate()->publicKey() == Ed25519PrivateKey::generate()->publicKey());
+}
 
 class KeyFile : public ::testing::Test {
  protected:
@@ -113,6 +116,7 @@ class KeyFile : public ::testing::Test {
   void expectRefused(const std::string& path, ErrorKind kind, std::string_view hint) {
     const auto key = loadPrivateKeyFile(path);
     expectError(key, kind);
+    ASSERT_FALSE(key.has_value());
     EXPECT_NE(key.error().text.find(path), std::string::npos) << key.error().text;
     EXPECT_NE(key.error().text.find(hint), std::string::npos) << key.error().text;
   }
@@ -180,7 +184,9 @@ TEST_F(KeyFile, IsCreatedForItsOwnerOnlyWhateverTheUmask) {
   }
 }
 
-TEST_F(KeyFile, IsWrittenNowhereWithoutItsFolder) { expectError(writePrivateKeyFile(dir_ / "no/ca", keyOf('f'), ""), ErrorKind::FileUnusable); }
+TEST_F(KeyFile, IsWrittenNowhereWithoutItsFolder) {
+  expectError(writePrivateKeyFile(dir_ / "no/ca", keyOf('f'), ""), ErrorKind::FileUnusable);
+}
 
 }  // namespace
 }  // namespace ptygate::certs

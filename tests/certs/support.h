@@ -50,7 +50,9 @@ class TempDir {
 };
 
 /// A key that is the same in every run: its seed is 32 times `letter`.
-inline Ed25519PrivateKey keyOf(char letter) { return std::move(*Ed25519PrivateKey::fromSeed(std::string(32, letter))); }
+inline Ed25519PrivateKey keyOf(char letter) {
+  return std::move(*Ed25519PrivateKey::fromSeed(std::string(32, letter)));
+}
 
 /// Expects the error branch with this kind; shows what came instead.
 template <class T>

@@ -15,6 +15,15 @@ bool isMeta(char c) { return isBlank(c) || c == '\n' || c == ';' || c == '&' || 
 bool isNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
+/// Shells differ on whether earlier assignments and the command's redirections reach a substitution in an assignment.
+bool isOrderUnclear(const CommandNode& node) {
+  if (node.assignments.size() < 2 && node.redirections.empty()) return false;
+  return std::any_of(node.assignments.begin(), node.assignments.end(), [](const AssignmentNode& assignment) {
+    const std::vector<Part>& parts = assignment.value.parts;
+    return std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.kind == Part::Kind::Substitution; });
+  });
+}
+
 }  // namespace
 
 bool Parser::fail(const char* why) {
@@ -95,6 +104,7 @@ bool Parser::parseList(ListNode& list) {
     if (peek() == ';' || peek() == '&') {
       item.background = peek() == '&';
       ++pos_;
+      if (!item.background && (peek() == ';' || peek() == '&')) return fail("syntax error: ;; or ;&");
       list.terminated = true;
       if (!skipBlanks()) return false;
     }
@@ -132,13 +142,13 @@ bool Parser::parsePipeline(PipelineNode& node) {
   for (;;) {
     CommandNode& stage = node.stages.emplace_back();
     if (!parseCommand(stage) || !skipBlanks()) return false;
-    if (peek() != '|' || peek(1) == '|') return true;
-    ++pos_;
-    if (peek() == '&') {
-      if (dialect_ != Dialect::Bash) return fail("|& is not POSIX");
-      ++pos_;
-      stage.redirections.push_back({2, ">&", "1", nullptr});
-    }
+    bool pipes = peek() == '|' && peek(1) != '|';
+    bool with_errors = pipes && peek(1) == '&';
+    if (with_errors && dialect_ != Dialect::Bash) return fail("|& is not POSIX");
+    if (with_errors) stage.redirections.push_back({2, ">&", "1", nullptr});
+    if (isOrderUnclear(stage)) return fail("substitution in one of several assignments, or beside redirections");
+    if (!pipes) return true;
+    pos_ += with_errors ? 2 : 1;
     if (!skipNewlines()) return false;
   }
 }
@@ -257,12 +267,6 @@ bool Parser::parseSimple(CommandNode& node) {
   }
   if (reason_ != nullptr) return false;
   if (node.words.empty() && node.assignments.empty() && node.redirections.empty()) return fail("syntax error: missing command");
-  bool runs = std::any_of(node.assignments.begin(), node.assignments.end(), [](const AssignmentNode& assignment) {
-    return std::any_of(assignment.value.parts.begin(), assignment.value.parts.end(),
-                       [](const Part& part) { return part.kind == Part::Kind::Substitution; });
-  });
-  // Shells differ on whether earlier assignments and the redirections reach the inner command.
-  if (runs && (node.assignments.size() > 1 || !node.redirections.empty())) return fail("substitution beside other assignments or redirections");
   return true;
 }
 

@@ -232,7 +232,14 @@ class Printer {
       one_pair = one_pair && part.quoted && part.kind != Part::Kind::Tilde && (part.kind != Part::Kind::Literal || fitsDoubleQuotes(part.text));
     }
     if (one_pair) out_ += '"';
+    bool after_tilde = false;
     for (const Part& part : node.parts) {
+      if (after_tilde) {
+        homePath(part.text, part.kind == Part::Kind::Pattern);
+        after_tilde = false;
+        continue;
+      }
+      after_tilde = part.kind == Part::Kind::Tilde;
       if (part.kind == Part::Kind::Literal) {
         if (one_pair) {
           out_ += part.text;
@@ -247,6 +254,17 @@ class Printer {
       if (quotes) out_ += '"';
     }
     if (one_pair) out_ += '"';
+  }
+
+  /// What follows ~ starts with a slash, which only expands the ~ when it is not quoted.
+  void homePath(std::string_view text, bool raw) {
+    out_ += '/';
+    text.remove_prefix(1);
+    if (raw) {
+      out_ += text;
+    } else if (!text.empty()) {
+      literal(text);
+    }
   }
 
   void expansion(const Part& part) {

@@ -34,6 +34,7 @@ struct Part {
 struct WordNode {
   Word::Kind kind = Word::Kind::Literal;
   bool ansi_quoted = false;  ///< written with $'…'
+  bool lone_dollar = false;  ///< has a $ that starts no expansion
   std::vector<Part> parts;
 };
 

@@ -107,6 +107,14 @@ bool Parser::parseWord(WordNode& word, Place place) {
   if (!good) return false;
   if (peek() == '(') return fail("( inside a word");
   finishWord(word, splits, dialect_);
+  // bash neither splits nor globs $x$, nor even $(cmd)a$ (5.2.15).
+  if (word.lone_dollar && word.kind != Word::Kind::Literal) return fail("odd use of $");
+  if (word.parts.size() > 1) {
+    for (const Part& part : word.parts) {
+      // Shells differ on what is left of "a$@b" and "$@"$x where there are no arguments.
+      if (part.kind == Part::Kind::Parameter && part.text == "@") return fail("$@ inside a word");
+    }
+  }
   return true;
 }
 
@@ -125,8 +133,9 @@ bool Parser::parseSingleQuoted(WordNode& word) {
 }
 
 bool Parser::parseDoubleQuoted(WordNode& word) {
-  openQuotes(word);
   ++pos_;
+  // "$@" may be no word at all, so only quotes around nothing leave an empty part.
+  if (peek() == '"') openQuotes(word);
   while (!atEnd()) {
     char c = peek();
     if (c == '"') {
@@ -213,6 +222,7 @@ bool Parser::parseDollar(WordNode& word, bool quoted) {
                      : pos_ + 1 == text_.size() || std::string_view(" \t\n;&|)<>").find(next) != std::string_view::npos;
   if (!last) return fail("odd use of $");
   addText(word, '$', true);
+  word.lone_dollar = true;
   ++pos_;
   return true;
 }

@@ -26,7 +26,7 @@ namespace ptygate::policy::oracle {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr long kTimeoutMs = 3000;
+constexpr long kTimeoutMs = 1500;
 
 [[noreturn]] void die(const std::string& what) {
   std::fprintf(stderr, "oracle sandbox: %s: %s\n", what.c_str(), std::strerror(errno));
@@ -193,6 +193,9 @@ Sandbox::Sandbox(const std::set<std::string>& stubs) {
   writeFile(fs::path(root_) / "dev/null", "");
   copyProgram(root_, "/bin/bash", "/sh/bash");
   copyProgram(root_, "/bin/dash", "/sh/dash");
+  std::error_code absent;
+  fs::create_directories(fs::path(root_) / "usr/lib/locale");
+  fs::copy("/usr/lib/locale/C.utf8", fs::path(root_) / "usr/lib/locale/C.utf8", fs::copy_options::recursive, absent);
   fs::copy_file(PTYGATE_ARGV_STUB, fs::path(root_) / "argv_stub");
   for (const std::string& name : stubs) {
     for (const char* folder : {"stub", "bin", "usr/bin"}) {

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes OUTPUT, a .cpp that holds the text of the FILES (separated by "|") as raw strings. Run by cmake -P at build time.
+# Raw strings are cut into pieces since compilers limit a literal's length.
+set(text "// Made by policy/catalog/embed.cmake; do not edit.\n#include \"policy/catalog/builtin.h\"\n\nnamespace ptygate::policy {\n\n")
+string(APPEND text "std::vector<std::pair<std::string, std::string>> builtinCatalogText() {\n  return {\n")
+string(REPLACE "|" ";" FILES "${FILES}")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} content HEX)
+  string(LENGTH "${content}" length)
+  string(APPEND text "      {\"${name}\", std::string(")
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${content}" ${at} 160 piece)
+    string(REGEX REPLACE "(..)" "\\\\x\\1" piece "${piece}")
+    string(APPEND text "\n           \"${piece}\"")
+    math(EXPR at "${at} + 160")
+  endwhile()
+  string(APPEND text ")},\n")
+endforeach()
+string(APPEND text "  };\n}\n\n}  // namespace ptygate::policy\n")
+file(WRITE ${OUTPUT} "${text}")

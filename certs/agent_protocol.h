@@ -19,7 +19,7 @@
 namespace ptygate::certs {
 
 /// One message without its length prefix. A sign request holds two keys and some names; a worker has no reason to send more.
-inline constexpr std::size_t kMaxAgentMessageBytes = 16 * 1024;
+inline constexpr std::size_t kMaxAgentMessageBytes = std::size_t{16} * 1024;
 inline constexpr std::size_t kMaxLoginBytes = 256;
 
 struct IdentitiesRequest {};
@@ -34,8 +34,9 @@ struct OtherRequest {
 };
 using AgentRequest = std::variant<IdentitiesRequest, SignRequest, OtherRequest>;
 
-/// Takes one whole message off the front of `buffered` and returns it without its length prefix; nullopt while it is not complete.
-/// Errors: Malformed (empty message), TooLarge: the stream cannot be followed any more, so close it.
+/// Takes one whole message off the front of `buffered` (of which the caller holds at most kMaxAgentMessageBytes + 4) and returns it without
+/// its length prefix; nullopt while it is not complete. Errors: Malformed (empty message), TooLarge: the stream cannot be followed any
+/// more, so close it.
 [[nodiscard]] Expected<std::optional<Bytes>> takeAgentMessage(Bytes& buffered);
 
 /// Parses one message. Errors: Malformed, TooLarge: answer agentFailure() and end the conversation.

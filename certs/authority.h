@@ -15,7 +15,7 @@ namespace ptygate::certs {
 
 inline constexpr std::chrono::hours kMaxIssuedValidity{24};
 inline constexpr std::size_t kMinIssuedNonceBytes = 16;
-inline constexpr std::size_t kMaxForceCommandBytes = 32 * 1024;  ///< a longer command cannot be bound to a certificate
+inline constexpr std::size_t kMaxForceCommandBytes = std::size_t{32} * 1024;  ///< a longer command cannot be bound to a certificate
 
 /// What the caller needs a certificate to be.
 struct Expectation {

@@ -15,8 +15,8 @@
 
 namespace ptygate::certs {
 
-inline constexpr std::size_t kMaxCertificateBytes = 64 * 1024;      ///< the blob
-inline constexpr std::size_t kMaxCertificateLineBytes = 96 * 1024;  ///< its text line
+inline constexpr std::size_t kMaxCertificateBytes = std::size_t{64} * 1024;      ///< the blob
+inline constexpr std::size_t kMaxCertificateLineBytes = std::size_t{96} * 1024;  ///< its text line
 inline constexpr std::size_t kMaxNonceBytes = 64;
 inline constexpr std::size_t kMaxKeyIdBytes = 1024;
 inline constexpr std::size_t kMaxPrincipals = 256;  ///< as OpenSSH's SSHKEY_CERT_MAX_PRINCIPALS

@@ -12,12 +12,12 @@
 
 namespace ptygate::certs {
 
-inline constexpr std::size_t kMaxKeyBlobBytes = 8 * 1024;   ///< one public key on the wire
-inline constexpr std::size_t kMaxKeyLineBytes = 16 * 1024;  ///< one public key line with its comment
-inline constexpr std::size_t kMaxApplicationBytes = 256;    ///< the application of a security key
-inline constexpr std::size_t kMinRsaBits = 2048;            ///< weaker keys are refused
-inline constexpr std::size_t kMaxRsaBits = 8192;            ///< larger ones cost a verifier too much
-inline constexpr std::size_t kMaxRsaExponentBytes = 8;      ///< as above; OpenSSL draws the same line
+inline constexpr std::size_t kMaxKeyBlobBytes = std::size_t{8} * 1024;   ///< one public key on the wire
+inline constexpr std::size_t kMaxKeyLineBytes = std::size_t{16} * 1024;  ///< one public key line with its comment
+inline constexpr std::size_t kMaxApplicationBytes = 256;                 ///< the application of a security key
+inline constexpr std::size_t kMinRsaBits = 2048;                         ///< weaker keys are refused
+inline constexpr std::size_t kMaxRsaBits = 8192;                         ///< larger ones cost a verifier too much
+inline constexpr std::size_t kMaxRsaExponentBytes = 8;                   ///< as above; OpenSSL draws the same line
 
 enum class KeyType { Ed25519, EcdsaP256, EcdsaP384, EcdsaP521, Rsa, SkEd25519, SkEcdsaP256 };
 

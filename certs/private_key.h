@@ -14,8 +14,8 @@
 namespace ptygate::certs {
 
 inline constexpr std::size_t kEd25519SeedBytes = 32;
-inline constexpr std::size_t kMaxPrivateKeyTextBytes = 16 * 1024;  ///< one openssh-key-v1 text
-inline constexpr std::size_t kMaxKeyCommentBytes = 1024;           ///< the comment in it
+inline constexpr std::size_t kMaxPrivateKeyTextBytes = std::size_t{16} * 1024;  ///< one openssh-key-v1 text
+inline constexpr std::size_t kMaxKeyCommentBytes = 1024;                        ///< the comment in it
 
 /// An ed25519 private key. Moves, does not copy; a moved-from one may only be destroyed or assigned to.
 class Ed25519PrivateKey {

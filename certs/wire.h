@@ -13,7 +13,7 @@
 namespace ptygate::certs {
 
 /// The most that one wire string may hold, in bytes; a cursor refuses a longer one even if the input has it.
-inline constexpr std::size_t kMaxWireStringBytes = 64 * 1024;
+inline constexpr std::size_t kMaxWireStringBytes = std::size_t{64} * 1024;
 
 /// Reads wire values from borrowed bytes, in order.
 ///

@@ -16,6 +16,11 @@ std::string CastScreen::ownLine(const std::string& text) {
   return out + (colour_ ? "\x1b[1;36m── " + text + "\x1b[0m\n" : "-- " + text + "\n");
 }
 
+std::string CastScreen::output(std::string_view bytes) {
+  if (!bytes.empty()) at_line_start_ = bytes.back() == '\n';
+  return filter_.filter(bytes);
+}
+
 recorder::Result<std::string> CastScreen::show(recorder::CastLine line) {
   auto decoded = decoder_.apply(std::move(line));
   if (!decoded) return tl::unexpected(decoded.error());
@@ -23,10 +28,7 @@ recorder::Result<std::string> CastScreen::show(recorder::CastLine line) {
   const recorder::Decoded& event = **decoded;
   switch (event.kind) {
     case Kind::Output:
-    case Kind::Error: {
-      if (!event.bytes.empty()) at_line_start_ = event.bytes.back() == '\n';
-      return filter_.filter(event.bytes);
-    }
+    case Kind::Error: return output(event.bytes);
     case Kind::Marker: return ownLine(shown(event.bytes));
     case Kind::Exit:
       ended_ = true;

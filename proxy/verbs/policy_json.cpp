@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "policy/explain.h"
+
 namespace ptygate::verbs {
 
 namespace {
@@ -16,20 +18,6 @@ Json jsonOf(const policy::Word& word) {
     case policy::Word::Kind::RuntimeMany: return Json{{"runtime", "many"}};
   }
   return nullptr;
-}
-
-std::string textOf(const policy::SimpleCommand& command) {
-  switch (command.via) {
-    case policy::Via::Top: return "top";
-    case policy::Via::Pipe: return "pipe";
-    case policy::Via::AndOr: return "and-or";
-    case policy::Via::Subshell: return "subshell";
-    case policy::Via::Substitution: return "substitution";
-    case policy::Via::Loop: return "loop";
-    case policy::Via::Branch: return "branch";
-    case policy::Via::Wrapper: return "wrapper:" + command.wrapper;
-  }
-  return "top";
 }
 
 Json jsonOf(const policy::ClassifiedCommand& classified) {
@@ -53,7 +41,7 @@ Json jsonOf(const policy::ClassifiedCommand& classified) {
   object["argv"] = std::move(argv);
   object["assignments"] = std::move(assignments);
   object["redirections"] = std::move(redirections);
-  object["via"] = textOf(command);
+  object["via"] = policy::viaText(command);
   object["effects"] = std::move(effects);
   return object;
 }

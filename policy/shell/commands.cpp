@@ -8,8 +8,8 @@ namespace {
 /// What a command inherits from the constructs around it.
 struct Context {
   Via via = Via::Top;
-  bool pipe = false;       ///< standard input is an earlier stage
-  bool own_stdin = true;   ///< standard input is the line's own
+  bool pipe = false;      ///< standard input is an earlier stage
+  bool own_stdin = true;  ///< standard input is the line's own
   bool background = false;
 };
 
@@ -83,12 +83,19 @@ class Lister {
   void compound(CommandNode& node, Context context) {
     switch (node.kind) {
       case CommandNode::Kind::Simple:
-      case CommandNode::Kind::Group: break;
-      case CommandNode::Kind::Subshell: context.via = Via::Subshell; break;
-      case CommandNode::Kind::If: context.via = Via::Branch; break;
+      case CommandNode::Kind::Group:
+        break;
+      case CommandNode::Kind::Subshell:
+        context.via = Via::Subshell;
+        break;
+      case CommandNode::Kind::If:
+        context.via = Via::Branch;
+        break;
       case CommandNode::Kind::While:
       case CommandNode::Kind::Until:
-      case CommandNode::Kind::For: context.via = Via::Loop; break;
+      case CommandNode::Kind::For:
+        context.via = Via::Loop;
+        break;
     }
     for (WordNode& word : node.words) substitutions(word, context);
     for (ListNode& inner : node.lists) list(inner, context);

@@ -13,7 +13,9 @@ ParsedLine::ParsedLine(ParsedLine&&) noexcept = default;
 ParsedLine& ParsedLine::operator=(ParsedLine&&) noexcept = default;
 ParsedLine::~ParsedLine() = default;
 
-const std::vector<SimpleCommand>& ParsedLine::commands() const { return tree_->commands; }
+const std::vector<SimpleCommand>& ParsedLine::commands() const {
+  return tree_->commands;
+}
 
 std::string ParsedLine::print(const std::vector<Edit>& edits) const {
   return editsApply(tree_->commands, edits) ? printTree(tree_->root, edits) : std::string();

@@ -30,9 +30,9 @@ struct Word {
 
 /// A redirection. `op` is one of < > >> >| <> <& >& << (heredocs; <<- is printed as <<).
 struct Redirection {
-  int fd = -1;         ///< explicit or the operator's default, so never -1 in a result
+  int fd = -1;  ///< explicit or the operator's default, so never -1 in a result
   std::string op;
-  Word target;         ///< file, or "1"/"-" after >& and <&; for << the literal body
+  Word target;  ///< file, or "1"/"-" after >& and <&; for << the literal body
   bool operator==(const Redirection&) const = default;
 };
 
@@ -46,8 +46,8 @@ struct SimpleCommand {
   std::vector<std::pair<std::string, Word>> assignments;
   std::vector<Redirection> redirections;
   Via via = Via::Top;
-  std::string wrapper;     ///< the wrapping program's name, when via is Wrapper (set by the catalog, never by the parser)
-  bool reads_pipe = false; ///< its standard input is an earlier pipe stage of the line
+  std::string wrapper;          ///< the wrapping program's name, when via is Wrapper (set by the catalog, never by the parser)
+  bool reads_pipe = false;      ///< its standard input is an earlier pipe stage of the line
   bool reads_own_stdin = true;  ///< its standard input is the line's own (not a pipe, file, heredoc or `&` job)
   bool in_background = false;
   bool operator==(const SimpleCommand&) const = default;
@@ -55,10 +55,10 @@ struct SimpleCommand {
 
 /// A change of one simple command before printing: the catalog's pins (git gets `-c core.fsmonitor=`…).
 struct Edit {
-  std::size_t command = 0;            ///< index into ParsedLine::commands()
-  std::size_t position = 0;           ///< insert before this argv index; with `replace`, the word to replace
-  std::vector<std::string> words;     ///< literal words; exactly one with `replace`
-  bool replace = false;               ///< replace argv[position], which has to be a Literal
+  std::size_t command = 0;         ///< index into ParsedLine::commands()
+  std::size_t position = 0;        ///< insert before this argv index; with `replace`, the word to replace
+  std::vector<std::string> words;  ///< literal words; exactly one with `replace`
+  bool replace = false;            ///< replace argv[position], which has to be a Literal
 };
 
 /// A line inside the accepted subset. Holds the syntax tree; movable only.

@@ -10,10 +10,18 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kClosers = {"then", "do", "done", "fi", "else", "elif", "}", "esac"};
 
-bool isBlank(char c) { return c == ' ' || c == '\t'; }
-bool isMeta(char c) { return isBlank(c) || c == '\n' || c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')'; }
-bool isNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isBlank(char c) {
+  return c == ' ' || c == '\t';
+}
+bool isMeta(char c) {
+  return isBlank(c) || c == '\n' || c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')';
+}
+bool isNameStart(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// Shells differ on whether earlier assignments and the command's redirections reach a substitution in an assignment.
 bool isOrderUnclear(const CommandNode& node) {
@@ -31,7 +39,9 @@ bool Parser::fail(const char* why) {
   return false;
 }
 
-bool Parser::atWordEnd() const { return atEnd() || isMeta(text_[pos_]); }
+bool Parser::atWordEnd() const {
+  return atEnd() || isMeta(text_[pos_]);
+}
 
 std::string_view Parser::rawWord() const {
   std::size_t end = pos_;

@@ -19,7 +19,8 @@ struct Budget {
 /// Parses `text` as a whole list. One object parses once. Functions return false after setting reason(); the tree is then to be dropped.
 class Parser {
  public:
-  Parser(std::string_view text, Dialect dialect, Budget& budget, bool nested) : text_(text), dialect_(dialect), budget_(budget), nested_(nested) {}
+  Parser(std::string_view text, Dialect dialect, Budget& budget, bool nested)
+      : text_(text), dialect_(dialect), budget_(budget), nested_(nested) {}
 
   [[nodiscard]] bool parseAll(ListNode& list);
   [[nodiscard]] const char* reason() const { return reason_; }
@@ -80,8 +81,8 @@ class Parser {
   std::string_view text_;
   Dialect dialect_;
   Budget& budget_;
-  bool nested_;                ///< the text of backquotes
-  int substitutions_ = 0;      ///< open $( around pos_
+  bool nested_;            ///< the text of backquotes
+  int substitutions_ = 0;  ///< open $( around pos_
   std::size_t pos_ = 0;
   const char* reason_ = nullptr;
 

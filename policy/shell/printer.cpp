@@ -8,10 +8,13 @@ namespace ptygate::policy {
 namespace {
 
 bool isBare(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_./:,+@%=-").find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_./:,+@%=-").find(c) != std::string_view::npos;
 }
 
-bool fitsDoubleQuotes(std::string_view text) { return text.find_first_of("\"$`\\!") == std::string_view::npos; }
+bool fitsDoubleQuotes(std::string_view text) {
+  return text.find_first_of("\"$`\\!") == std::string_view::npos;
+}
 
 /// The words of a simple command after its edits; an inserted word is a literal. nullptr entries of `literal` mean a word of the tree.
 struct PrintedWord {
@@ -78,7 +81,9 @@ class Printer {
 
   void command(const CommandNode& node) {
     switch (node.kind) {
-      case CommandNode::Kind::Simple: simple(node); return;
+      case CommandNode::Kind::Simple:
+        simple(node);
+        return;
       case CommandNode::Kind::Group:
         out_ += "{ ";
         list(node.lists[0], true);
@@ -90,7 +95,9 @@ class Printer {
         if (!pending_.empty()) flushHeredocs();
         out_ += out_.back() == '\n' ? ")" : " )";
         break;
-      case CommandNode::Kind::If: branches(node); break;
+      case CommandNode::Kind::If:
+        branches(node);
+        break;
       case CommandNode::Kind::While:
       case CommandNode::Kind::Until:
         out_ += node.kind == CommandNode::Kind::While ? "while " : "until ";
@@ -205,7 +212,7 @@ class Printer {
   void literal(std::string_view text, bool quote = false) {
     bool bare = !text.empty() && !quote;
     for (char c : text) bare = bare && isBare(c);
-    if (bare || text == "]") {
+    if (bare || (text == "]" && !quote)) {
       out_ += text;
     } else if (fitsDoubleQuotes(text)) {
       out_ += '"';
@@ -229,7 +236,8 @@ class Printer {
     bool pattern = false;
     for (const Part& part : node.parts) {
       pattern = pattern || part.kind == Part::Kind::Pattern;
-      one_pair = one_pair && part.quoted && part.kind != Part::Kind::Tilde && (part.kind != Part::Kind::Literal || fitsDoubleQuotes(part.text));
+      one_pair =
+          one_pair && part.quoted && part.kind != Part::Kind::Tilde && (part.kind != Part::Kind::Literal || fitsDoubleQuotes(part.text));
     }
     if (one_pair) out_ += '"';
     bool after_tilde = false;
@@ -269,10 +277,17 @@ class Printer {
 
   void expansion(const Part& part) {
     switch (part.kind) {
-      case Part::Kind::Literal: break;
-      case Part::Kind::Pattern: out_ += part.text; break;
-      case Part::Kind::Tilde: out_ += '~'; break;
-      case Part::Kind::Arithmetic: out_ += "$((" + part.text + "))"; break;
+      case Part::Kind::Literal:
+        break;
+      case Part::Kind::Pattern:
+        out_ += part.text;
+        break;
+      case Part::Kind::Tilde:
+        out_ += '~';
+        break;
+      case Part::Kind::Arithmetic:
+        out_ += "$((" + part.text + "))";
+        break;
       case Part::Kind::Parameter: {
         bool special = std::string_view("#?$!-").find(part.text[0]) != std::string_view::npos;
         out_ += special ? "$" + part.text : "${" + part.text + "}";
@@ -410,7 +425,11 @@ bool editsApply(const std::vector<SimpleCommand>& commands, const std::vector<Ed
   return true;
 }
 
-std::string printTree(const ListNode& root, const std::vector<Edit>& edits) { return Printer(edits).line(root); }
-std::string describeTree(const ListNode& root, const std::vector<Edit>& edits) { return Describer(edits).line(root); }
+std::string printTree(const ListNode& root, const std::vector<Edit>& edits) {
+  return Printer(edits).line(root);
+}
+std::string describeTree(const ListNode& root, const std::vector<Edit>& edits) {
+  return Describer(edits).line(root);
+}
 
 }  // namespace ptygate::policy

@@ -9,8 +9,12 @@ constexpr int kStdin = 0;
 constexpr int kStdout = 1;
 constexpr int kStderr = 2;
 
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isDelimiterChar(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || isDigit(c) || c == '_'; }
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool isDelimiterChar(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || isDigit(c) || c == '_';
+}
 
 }  // namespace
 

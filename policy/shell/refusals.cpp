@@ -15,19 +15,20 @@ using Kind = Word::Kind;
 /// Reserved words, and builtins of bash, dash, ksh, mksh, yash and zsh that change what later words mean, run their arguments, or
 /// assign to named variables. Sorted.
 constexpr std::array kRefusedNames = std::to_array<std::string_view>({
-    ".",        "alias",    "autoload",  "bg",        "bind",     "bindkey",  "builtin",  "caller",  "case",    "chdir",   "compgen",
-    "complete", "compopt",  "coproc",    "declare",   "dirs",     "disown",   "do",       "done",    "elif",    "else",    "emulate",
-    "enable",   "esac",     "eval",      "exec",      "export",   "fc",       "fg",       "fi",      "float",   "for",     "function",
-    "functions", "getopts", "global",    "hash",      "help",     "hist",     "history",  "if",      "in",      "integer", "jobs",
-    "let",      "local",    "logout",    "mapfile",   "nameref",  "namespace", "nocorrect", "noglob", "popd",   "print",   "pushd",
-    "r",        "read",     "readarray", "readonly",  "repeat",   "return",   "select",   "set",     "setopt",  "shift",   "shopt",
-    "source",   "suspend",  "then",      "time",      "times",    "trap",     "typeset",  "unalias", "unset",   "unsetopt", "until",
-    "vared",    "wait",     "whence",    "while",     "zmodload",
+    ".",         "alias",   "autoload",  "bg",       "bind",     "bindkey",   "builtin",   "caller",  "case",   "chdir",    "compgen",
+    "complete",  "compopt", "coproc",    "declare",  "dirs",     "disown",    "do",        "done",    "elif",   "else",     "emulate",
+    "enable",    "esac",    "eval",      "exec",     "export",   "fc",        "fg",        "fi",      "float",  "for",      "function",
+    "functions", "getopts", "global",    "hash",     "help",     "hist",      "history",   "if",      "in",     "integer",  "jobs",
+    "let",       "local",   "logout",    "mapfile",  "nameref",  "namespace", "nocorrect", "noglob",  "popd",   "print",    "pushd",
+    "r",         "read",    "readarray", "readonly", "repeat",   "return",    "select",    "set",     "setopt", "shift",    "shopt",
+    "source",    "suspend", "then",      "time",     "times",    "trap",      "typeset",   "unalias", "unset",  "unsetopt", "until",
+    "vared",     "wait",    "whence",    "while",    "zmodload",
 });
 static_assert(std::is_sorted(kRefusedNames.begin(), kRefusedNames.end()));
 
 bool isNameChar(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_.+/:@,-").find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_.+/:@,-").find(c) != std::string_view::npos;
 }
 
 bool isRefusedName(std::string_view name) {
@@ -55,10 +56,10 @@ const char* refuseTest(std::span<const Word> operands) {
   }
   if (!runtime) return nullptr;
   if (!operands.empty() && operands[0].kind == Kind::Literal && operands[0].text == "!") operands = operands.subspan(1);
-  constexpr std::array kUnary = std::to_array<std::string_view>({"-b", "-c", "-d", "-e", "-f", "-g", "-h", "-k", "-n", "-p", "-r",
-                                                                 "-s", "-u", "-w", "-x", "-z", "-G", "-L", "-N", "-O", "-S"});
-  constexpr std::array kBinary = std::to_array<std::string_view>(
-      {"=", "==", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"});
+  constexpr std::array kUnary = std::to_array<std::string_view>(
+      {"-b", "-c", "-d", "-e", "-f", "-g", "-h", "-k", "-n", "-p", "-r", "-s", "-u", "-w", "-x", "-z", "-G", "-L", "-N", "-O", "-S"});
+  constexpr std::array kBinary =
+      std::to_array<std::string_view>({"=", "==", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"});
   auto isOne = [&](const auto& set, const Word& word) {
     return word.kind == Kind::Literal && std::find(set.begin(), set.end(), word.text) != set.end();
   };

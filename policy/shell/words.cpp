@@ -7,10 +7,18 @@
 namespace ptygate::policy {
 namespace {
 
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool isNameChar(char c) { return isAlpha(c) || isDigit(c) || c == '_'; }
-bool isPrintable(char c) { return c >= ' ' && c <= '~'; }
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool isAlpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool isNameChar(char c) {
+  return isAlpha(c) || isDigit(c) || c == '_';
+}
+bool isPrintable(char c) {
+  return c >= ' ' && c <= '~';
+}
 
 void addText(WordNode& word, char c, bool quoted) {
   if (word.parts.empty() || word.parts.back().kind != Part::Kind::Literal || word.parts.back().quoted != quoted) {
@@ -29,6 +37,27 @@ void openQuotes(WordNode& word) {
 void addPattern(WordNode& word, char c) {
   if (word.parts.empty() || word.parts.back().kind != Part::Kind::Pattern) word.parts.push_back({Part::Kind::Pattern, false, {}, nullptr});
   word.parts.back().text.push_back(c);
+}
+
+/// NUMBER {(+|-|*) NUMBER}, decimal without leading zeros (octal), with blanks between: never an error at run time.
+bool isSum(std::string_view text) {
+  bool number_expected = true;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == ' ') {
+      ++i;
+    } else if (isDigit(text[i])) {
+      std::size_t end = i;
+      while (end < text.size() && isDigit(text[end])) ++end;
+      if (!number_expected || end - i > 9 || (text[i] == '0' && end - i > 1)) return false;
+      number_expected = false;
+      i = end;
+    } else {
+      if (number_expected) return false;
+      number_expected = true;
+      ++i;
+    }
+  }
+  return !number_expected;
 }
 
 Word::Kind kindOf(const WordNode& word, bool splits, Dialect dialect) {
@@ -80,14 +109,30 @@ bool Parser::parseWord(WordNode& word, Place place) {
   while (good && !atWordEnd()) {
     char c = peek();
     switch (c) {
-      case '\'': good = parseSingleQuoted(word); break;
-      case '"': good = parseDoubleQuoted(word); break;
-      case '\\': good = parseEscape(word); break;
-      case '$': good = parseDollar(word, false); break;
-      case '`': good = parseBackquotes(word, false); break;
-      case '{': good = parseBraces(word, start, place); break;
-      case '}': good = fail("stray }"); break;
-      case '~': good = parseTilde(word, start, place); break;
+      case '\'':
+        good = parseSingleQuoted(word);
+        break;
+      case '"':
+        good = parseDoubleQuoted(word);
+        break;
+      case '\\':
+        good = parseEscape(word);
+        break;
+      case '$':
+        good = parseDollar(word, false);
+        break;
+      case '`':
+        good = parseBackquotes(word, false);
+        break;
+      case '{':
+        good = parseBraces(word, start, place);
+        break;
+      case '}':
+        good = fail("stray }");
+        break;
+      case '~':
+        good = parseTilde(word, start, place);
+        break;
       case '*':
       case '?':
       case '[':
@@ -176,12 +221,19 @@ bool Parser::parseAnsiQuoted(WordNode& word) {
     if (c == '\\') {
       ++pos_;
       switch (peek()) {
-        case 'n': c = '\n'; break;
-        case 't': c = '\t'; break;
+        case 'n':
+          c = '\n';
+          break;
+        case 't':
+          c = '\t';
+          break;
         case '\\':
         case '\'':
-        case '"': c = peek(); break;
-        default: return fail("escape in $'");
+        case '"':
+          c = peek();
+          break;
+        default:
+          return fail("escape in $'");
       }
     }
     addText(word, c, true);
@@ -279,9 +331,9 @@ bool Parser::parseArithmetic(WordNode& word, bool quoted) {
   std::size_t begin = pos_ + 3;
   std::size_t end = text_.find_first_not_of("0123456789 +-*", begin);
   if (end == std::string_view::npos || text_.substr(end, 2) != "))") return fail("arithmetic with more than digits and + - *");
-  std::string text(text_.substr(begin, end - begin));
-  if (text.find_first_of("0123456789") == std::string::npos) return fail("arithmetic without a number");
-  word.parts.push_back({Part::Kind::Arithmetic, quoted, std::move(text), nullptr});
+  std::string_view text = text_.substr(begin, end - begin);
+  if (!isSum(text)) return fail("arithmetic other than a sum of decimal numbers");
+  word.parts.push_back({Part::Kind::Arithmetic, quoted, std::string(text), nullptr});
   pos_ = end + 2;
   return true;
 }
@@ -296,6 +348,8 @@ bool Parser::parseTilde(WordNode& word, std::size_t start, Place place) {
   }
   // bash expands ~ after = and : in what looks like an assignment, even among arguments.
   char before = text_[pos_ - 1];
+  bool plain = word.parts.size() == 1 && word.parts[0].kind == Part::Kind::Literal && !word.parts[0].quoted;
+  if (!plain) return fail("odd ~");
   if (!isNameChar(before) && before != '.' && before != '/' && before != '@' && before != '-' && before != '^') return fail("odd ~");
   addText(word, '~', false);
   ++pos_;

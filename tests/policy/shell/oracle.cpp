@@ -77,15 +77,20 @@ bool isSyntaxError(const std::string& errors) {
 std::vector<Started> withoutNumbers(std::vector<Started> started) {
   for (Started& one : started) {
     for (auto* list : {&one.argv, &one.environment}) {
-      for (std::string& text : *list) std::replace_if(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }, '0');
-      for (std::string& text : *list) text.erase(std::unique(text.begin(), text.end(), [](char x, char y) { return x == '0' && y == '0'; }), text.end());
+      for (std::string& text : *list)
+        std::replace_if(
+            text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }, '0');
+      for (std::string& text : *list)
+        text.erase(std::unique(text.begin(), text.end(), [](char x, char y) { return x == '0' && y == '0'; }), text.end());
     }
   }
   std::sort(started.begin(), started.end());
   return started;
 }
 
-bool sameEffects(const Outcome& a, const Outcome& b) { return withoutNumbers(a.started) == withoutNumbers(b.started) && a.written == b.written; }
+bool sameEffects(const Outcome& a, const Outcome& b) {
+  return withoutNumbers(a.started) == withoutNumbers(b.started) && a.written == b.written;
+}
 
 }  // namespace
 
@@ -126,7 +131,8 @@ std::set<std::string> possibleNames(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
     std::string name;
     for (std::size_t i = 0; i <= line.size(); ++i) {
-      bool plain = i < line.size() && line[i] > ' ' && line[i] != '/' && std::string_view("\"'\\`$;&|<>()*?\x7f").find(line[i]) == std::string_view::npos;
+      bool plain = i < line.size() && line[i] > ' ' && line[i] != '/' &&
+                   std::string_view("\"'\\`$;&|<>()*?\x7f").find(line[i]) == std::string_view::npos;
       if (plain) {
         name += line[i];
         continue;

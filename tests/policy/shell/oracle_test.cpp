@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parser against real shells. The hand-made lines are the project's vectors; the generated ones are new with every seed:
 // PTYGATE_ORACLE_SEED and PTYGATE_ORACLE_LINES (accepted lines per dialect) make longer runs.
+#include "oracle.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -8,11 +10,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-
 #include <nlohmann/json.hpp>
 
 #include "generator.h"
-#include "oracle.h"
 
 namespace ptygate::policy::oracle {
 namespace {
@@ -76,7 +76,8 @@ void judgeVectors(const std::string& file, std::size_t at_least) {
       accepted += judgement.accepted ? 1 : 0;
       EXPECT_EQ(judgement.fault, "");
     }
-    std::cout << file << ": dialect " << static_cast<int>(run.dialect) << " in " << run.shell << ": " << accepted << " of " << vectors.size() << " accepted\n";
+    std::cout << file << ": dialect " << static_cast<int>(run.dialect) << " in " << run.shell << ": " << accepted << " of "
+              << vectors.size() << " accepted\n";
   }
 }
 
@@ -92,7 +93,8 @@ TEST(Oracle, SeesWhatALineRuns) {
 
 TEST(Oracle, KeepsLinesAwayFromTheMachine) {
   Sandbox sandbox({"cmd1"});
-  Outcome outcome = sandbox.run("bash", "kill -9 -1; kill -9 " + std::to_string(::getpid()) + "; cd /; for f in home etc root; do [ -e $f ] && cmd1 $f; done");
+  Outcome outcome = sandbox.run(
+      "bash", "kill -9 -1; kill -9 " + std::to_string(::getpid()) + "; cd /; for f in home etc root; do [ -e $f ] && cmd1 $f; done");
   EXPECT_TRUE(outcome.started.empty());
 }
 
@@ -105,8 +107,12 @@ TEST(Oracle, CallsALineFaultyThatRunsMoreThanItSays) {
   EXPECT_TRUE(matches(command, {"rm", "a", "b", "c"}));
 }
 
-TEST(Line, MeansToRealShellsWhatItDecomposesTo) { judgeVectors("commands.jsonl", 377); }
-TEST(Line, MeansToRealShellsWhatItDecomposesToWhereOtherParsersErr) { judgeVectors("misparses.jsonl", 274); }
+TEST(Line, MeansToRealShellsWhatItDecomposesTo) {
+  judgeVectors("commands.jsonl", 377);
+}
+TEST(Line, MeansToRealShellsWhatItDecomposesToWhereOtherParsersErr) {
+  judgeVectors("misparses.jsonl", 274);
+}
 
 TEST(Line, GeneratedMeansToRealShellsWhatItDecomposesTo) {
   auto now = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
@@ -126,7 +132,8 @@ TEST(Line, GeneratedMeansToRealShellsWhatItDecomposesTo) {
       EXPECT_EQ(judgement.fault, "") << "seed " << seed << " line " << made;
       if (::testing::Test::HasFailure() && std::getenv("PTYGATE_ORACLE_KEEP_GOING") == nullptr) return;
     }
-    std::cout << "seed " << seed << ": dialect " << static_cast<int>(run.dialect) << " in " << run.shell << ": " << accepted << " of " << made << " accepted\n";
+    std::cout << "seed " << seed << ": dialect " << static_cast<int>(run.dialect) << " in " << run.shell << ": " << accepted << " of "
+              << made << " accepted\n";
   }
 }
 

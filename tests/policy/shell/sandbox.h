@@ -18,9 +18,9 @@ struct Started {
 
 /// What one line did.
 struct Outcome {
-  std::vector<Started> started;    ///< sorted: pipes and jobs have no order
-  std::set<std::string> written;   ///< files of the working directory that are new or changed
-  std::string errors;              ///< what the shell and the programs wrote to stderr
+  std::vector<Started> started;   ///< sorted: pipes and jobs have no order
+  std::set<std::string> written;  ///< files of the working directory that are new or changed
+  std::string errors;             ///< what the shell and the programs wrote to stderr
   bool timed_out = false;
 };
 

@@ -12,6 +12,9 @@ namespace {
 
 constexpr utf8proc_int32_t kBrailleBlank = 0x2800;  // category So, looks like a space
 
+// Hebrew to Arabic Extended-A: scripts that run right to left, with their marks and digits, which bidi classes alone do not all name.
+constexpr utf8proc_int32_t kFirstRightToLeft = 0x590, kLastRightToLeft = 0x8ff;
+
 enum class Looks { Printable, Mark, Hidden };
 
 bool isReordering(int bidi_class) {
@@ -28,6 +31,7 @@ bool isReordering(int bidi_class) {
 Looks looksOf(utf8proc_int32_t code) {
   const utf8proc_property_t* property = utf8proc_get_property(code);
   if (property->ignorable || isReordering(property->bidi_class) || code == kBrailleBlank) return Looks::Hidden;
+  if (code >= kFirstRightToLeft && code <= kLastRightToLeft) return Looks::Hidden;
   switch (property->category) {
     case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_CC:

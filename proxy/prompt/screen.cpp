@@ -16,6 +16,33 @@ std::size_t characterLength(unsigned char lead) {
   return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
+/// Bytes of the longest start of `escaped` that is at most `columns` wide; at least one character, and a mark stays with its letter.
+std::size_t fitting(std::string_view escaped, std::size_t columns) {
+  std::size_t used = 0;
+  std::size_t at = 0;
+  while (at < escaped.size()) {
+    const std::string_view one = escaped.substr(at, characterLength(static_cast<unsigned char>(escaped[at])));
+    used += base::columnsOf(one);
+    if (used > columns && at > 0) break;
+    at += one.size();
+  }
+  return at;
+}
+
+/// Like wrapColumns, but breaks at spaces where there are any. For sentences, not for what is approved.
+std::vector<std::string> wrapWords(std::string_view escaped, std::size_t columns) {
+  std::vector<std::string> pieces;
+  do {
+    std::size_t size = fitting(escaped, columns);
+    const std::size_t space = size < escaped.size() ? escaped.rfind(' ', size) : std::string_view::npos;
+    const bool breaks = space != std::string_view::npos && space > 0;
+    if (breaks) size = space;
+    pieces.emplace_back(escaped.substr(0, size));
+    escaped.remove_prefix(size + (breaks ? 1 : 0));
+  } while (!escaped.empty());
+  return pieces;
+}
+
 std::string paint(std::string_view text, std::string_view colour, const Style& style) {
   if (!style.colour || text.empty()) return std::string(text);
   return std::string(colour) + std::string(text) + std::string(kEnd);
@@ -26,7 +53,7 @@ void addField(std::vector<std::string>& lines, std::string_view label, std::stri
               const Style& style) {
   std::string head(label);
   head.resize(kLabelWidth, ' ');
-  for (const std::string& piece : wrapColumns(escaped, style.columns - kLabelWidth)) {
+  for (const std::string& piece : wrapWords(escaped, style.columns - kLabelWidth)) {
     lines.push_back(paint(head, kDim, style) + (colour.empty() ? piece : paint(piece, colour, style)));
     head.assign(kLabelWidth, ' ');
   }
@@ -87,19 +114,12 @@ std::string bytesOf(const HoldShown& hold) {
 }  // namespace
 
 std::vector<std::string> wrapColumns(std::string_view escaped, std::size_t columns) {
-  std::vector<std::string> pieces{""};
-  std::size_t used = 0;
-  for (std::size_t at = 0; at < escaped.size();) {
-    const std::string_view one = escaped.substr(at, characterLength(static_cast<unsigned char>(escaped[at])));
-    const std::size_t width = base::columnsOf(one);
-    if (used + width > columns && used > 0) {
-      pieces.emplace_back();
-      used = 0;
-    }
-    pieces.back() += one;
-    used += width;
-    at += one.size();
-  }
+  std::vector<std::string> pieces;
+  do {
+    const std::size_t size = fitting(escaped, columns);
+    pieces.emplace_back(escaped.substr(0, size));
+    escaped.remove_prefix(size);
+  } while (!escaped.empty());
   return pieces;
 }
 

@@ -2,11 +2,11 @@
 // The only includer of toml++ in the project. toml++ throws on syntax errors; nothing leaves this file by exception.
 #include "policy/strict_toml.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <set>
 #include <sstream>
-
-#include <toml++/toml.h>
 
 namespace ptygate::policy {
 
@@ -38,16 +38,24 @@ namespace {
 
 std::string_view typeName(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a float";
-    case toml::node_type::boolean: return "a boolean";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a float";
+    case toml::node_type::boolean:
+      return "a boolean";
     case toml::node_type::date:
     case toml::node_type::time:
-    case toml::node_type::date_time: return "a date or time";
-    case toml::node_type::none: break;
+    case toml::node_type::date_time:
+      return "a date or time";
+    case toml::node_type::none:
+      break;
   }
   return "nothing";
 }
@@ -62,7 +70,8 @@ const toml::node* find(const TomlTable::View& view, std::string_view key) {
 }
 
 void refuseType(const TomlTable::View& view, std::string_view key, std::string_view wanted, const toml::node& found) {
-  view.document->refuse(lineOfNode(found, view.line), std::string(key) + ": " + std::string(wanted) + " is needed, this is " + std::string(typeName(found)));
+  view.document->refuse(lineOfNode(found, view.line),
+                        std::string(key) + ": " + std::string(wanted) + " is needed, this is " + std::string(typeName(found)));
 }
 
 /// Looks up a key and marks it as known.
@@ -95,10 +104,16 @@ TomlDocument::TomlDocument(TomlDocument&&) noexcept = default;
 TomlDocument& TomlDocument::operator=(TomlDocument&&) noexcept = default;
 TomlDocument::~TomlDocument() = default;
 
-TomlTable TomlDocument::root() { return state_->viewOf(state_->root, 1); }
-const std::string& TomlDocument::error() const { return state_->error; }
+TomlTable TomlDocument::root() {
+  return state_->viewOf(state_->root, 1);
+}
+const std::string& TomlDocument::error() const {
+  return state_->error;
+}
 
-bool TomlTable::has(std::string_view key) const { return ask(*view_, key) != nullptr; }
+bool TomlTable::has(std::string_view key) const {
+  return ask(*view_, key) != nullptr;
+}
 
 std::optional<std::string> TomlTable::string(std::string_view key) const {
   const toml::node* node = ask(*view_, key);
@@ -229,7 +244,9 @@ void TomlTable::finish() const {
   view_->document->refuse(lineOf(first->str()), text);
 }
 
-bool TomlTable::ok() const { return view_->document->error.empty(); }
+bool TomlTable::ok() const {
+  return view_->document->error.empty();
+}
 
 std::string nearestWord(std::string_view word, const std::vector<std::string>& known) {
   constexpr std::size_t kMaxWord = 64;

@@ -9,8 +9,8 @@
 namespace ptygate::policy {
 namespace {
 
-constexpr std::array<std::string_view, 12> kEffectNames = {"read", "secret", "write", "destructive", "exec", "network",
-                                                           "privilege", "persist", "env", "cwd", "interactive", "unknown"};
+constexpr std::array<std::string_view, 12> kEffectNames = {"read",      "secret",  "write", "destructive", "exec",        "network",
+                                                           "privilege", "persist", "env",   "cwd",         "interactive", "unknown"};
 
 Classification opaqueLine(std::string reason) {
   Classification result;
@@ -22,7 +22,9 @@ Classification opaqueLine(std::string reason) {
 
 }  // namespace
 
-std::string_view nameOf(Effect effect) { return kEffectNames[std::size_t(effect)]; }
+std::string_view nameOf(Effect effect) {
+  return kEffectNames[std::size_t(effect)];
+}
 
 std::optional<Effect> effectNamed(std::string_view name) {
   for (std::size_t i = 0; i < kEffectNames.size(); ++i) {

@@ -17,12 +17,30 @@ struct NamedKind {
   Kind kind;
 };
 constexpr std::array kKinds = {
-    NamedKind{"str", Kind::Str},           NamedKind{"int", Kind::Int},         NamedKind{"pat", Kind::Pattern},    NamedKind{"path", Kind::Path},
-    NamedKind{"dir", Kind::Path},          NamedKind{"file-in", Kind::FileIn},  NamedKind{"tree-in", Kind::TreeIn}, NamedKind{"tree-names", Kind::TreeNames},
-    NamedKind{"file-out", Kind::FileOut},  NamedKind{"code-in", Kind::CodeIn},  NamedKind{"url", Kind::Url},        NamedKind{"host", Kind::Host},
-    NamedKind{"kv", Kind::KeyValue},       NamedKind{"cmd", Kind::Command},     NamedKind{"shell", Kind::Shell},    NamedKind{"code", Kind::Code},
-    NamedKind{"sql", Kind::Sql},           NamedKind{"sql-select", Kind::SqlSelect}, NamedKind{"container", Kind::Container}, NamedKind{"pod", Kind::Pod},
-    NamedKind{"unit", Kind::Unit},         NamedKind{"pkg", Kind::Package},     NamedKind{"user", Kind::User},      NamedKind{"rev", Kind::Revision},
+    NamedKind{"str", Kind::Str},
+    NamedKind{"int", Kind::Int},
+    NamedKind{"pat", Kind::Pattern},
+    NamedKind{"path", Kind::Path},
+    NamedKind{"dir", Kind::Path},
+    NamedKind{"file-in", Kind::FileIn},
+    NamedKind{"tree-in", Kind::TreeIn},
+    NamedKind{"tree-names", Kind::TreeNames},
+    NamedKind{"file-out", Kind::FileOut},
+    NamedKind{"code-in", Kind::CodeIn},
+    NamedKind{"url", Kind::Url},
+    NamedKind{"host", Kind::Host},
+    NamedKind{"kv", Kind::KeyValue},
+    NamedKind{"cmd", Kind::Command},
+    NamedKind{"shell", Kind::Shell},
+    NamedKind{"code", Kind::Code},
+    NamedKind{"sql", Kind::Sql},
+    NamedKind{"sql-select", Kind::SqlSelect},
+    NamedKind{"container", Kind::Container},
+    NamedKind{"pod", Kind::Pod},
+    NamedKind{"unit", Kind::Unit},
+    NamedKind{"pkg", Kind::Package},
+    NamedKind{"user", Kind::User},
+    NamedKind{"rev", Kind::Revision},
 };
 
 struct NamedMark {
@@ -59,12 +77,16 @@ class FileLoader {
   EffectSet effects(const TomlTable& table, std::string_view key, const std::vector<std::string>& names) {
     EffectSet result;
     for (const std::string& name : names) {
-      if (const auto effect = effectNamed(name)) result.add(*effect);
-      else table.refuse(key, "unknown effect \"" + name + "\"");
+      if (const auto effect = effectNamed(name))
+        result.add(*effect);
+      else
+        table.refuse(key, "unknown effect \"" + name + "\"");
     }
     return result;
   }
-  EffectSet effects(const TomlTable& table, std::string_view key) { return effects(table, key, table.strings(key).value_or(std::vector<std::string>())); }
+  EffectSet effects(const TomlTable& table, std::string_view key) {
+    return effects(table, key, table.strings(key).value_or(std::vector<std::string>()));
+  }
 
   ValueSpec kind(const TomlTable& table, std::string_view key, const std::string& text) {
     ValueSpec spec;
@@ -79,8 +101,10 @@ class FileLoader {
       return spec;
     }
     const auto* found = std::find_if(kKinds.begin(), kKinds.end(), [&](const NamedKind& each) { return each.name == text; });
-    if (found == kKinds.end()) table.refuse(key, "unknown kind \"" + text + "\"");
-    else spec.kind = found->kind;
+    if (found == kKinds.end())
+      table.refuse(key, "unknown kind \"" + text + "\"");
+    else
+      spec.kind = found->kind;
     return spec;
   }
 
@@ -93,14 +117,18 @@ class FileLoader {
     if (const std::size_t bang = rest.find('!'); bang != std::string::npos) {
       const std::string list = rest.substr(bang + 1);
       rest.resize(bang);
-      if (list == "opaque") spec.opaque = true;
-      else spec.effects = effects(table, key, split(list, ','));
+      if (list == "opaque")
+        spec.opaque = true;
+      else
+        spec.effects = effects(table, key, split(list, ','));
     }
     if (const std::size_t at = rest.find('@'); at != std::string::npos) {
       for (const std::string& word : split(rest.substr(at + 1), ',')) {
         const auto* mark = std::find_if(kMarks.begin(), kMarks.end(), [&](const NamedMark& each) { return each.name == word; });
-        if (mark == kMarks.end()) table.refuse(key, "unknown mark \"" + word + "\"");
-        else spec.marks.insert(mark->mark);
+        if (mark == kMarks.end())
+          table.refuse(key, "unknown mark \"" + word + "\"");
+        else
+          spec.marks.insert(mark->mark);
       }
       rest.resize(at);
     }
@@ -166,21 +194,34 @@ class FileLoader {
   Inner inner(const TomlTable& table) {
     Inner result;
     const std::string at = table.string("at").value_or("flag");
-    if (at == "operands") result.at = Inner::At::Operands;
-    else if (at == "after--") result.at = Inner::At::AfterDashes;
-    else if (at == "flag") result.at = Inner::At::Flag;
-    else table.refuse("at", "unknown place \"" + at + "\"");
+    if (at == "operands")
+      result.at = Inner::At::Operands;
+    else if (at == "after--")
+      result.at = Inner::At::AfterDashes;
+    else if (at == "flag")
+      result.at = Inner::At::Flag;
+    else
+      table.refuse("at", "unknown place \"" + at + "\"");
     const std::string through = table.string("via").value_or("argv");
-    if (through == "argv") result.through = Inner::Through::Argv;
-    else if (through == "shell") result.through = Inner::Through::Shell;
-    else if (through == "remote-shell") result.through = Inner::Through::RemoteShell;
-    else table.refuse("via", "unknown way \"" + through + "\"");
+    if (through == "argv")
+      result.through = Inner::Through::Argv;
+    else if (through == "shell")
+      result.through = Inner::Through::Shell;
+    else if (through == "remote-shell")
+      result.through = Inner::Through::RemoteShell;
+    else
+      table.refuse("via", "unknown way \"" + through + "\"");
     const std::string dialect = table.string("dialect").value_or("sh");
-    if (dialect == "bash") result.dialect = Dialect::Bash;
-    else if (dialect == "dash") result.dialect = Dialect::Dash;
-    else if (dialect == "sh") result.dialect = Dialect::Sh;
-    else if (dialect == "same") result.dialect = std::nullopt;
-    else table.refuse("dialect", "unknown shell \"" + dialect + "\"");
+    if (dialect == "bash")
+      result.dialect = Dialect::Bash;
+    else if (dialect == "dash")
+      result.dialect = Dialect::Dash;
+    else if (dialect == "sh")
+      result.dialect = Dialect::Sh;
+    else if (dialect == "same")
+      result.dialect = std::nullopt;
+    else
+      table.refuse("dialect", "unknown shell \"" + dialect + "\"");
     for (std::string& name : table.strings("flag").value_or(std::vector<std::string>())) result.flags.insert(std::move(name));
     result.assigns = table.boolean("assigns").value_or(false);
     result.append = table.boolean("append").value_or(false);
@@ -201,8 +242,11 @@ class FileLoader {
     result.prefix = table.string("prefix");
     result.equals = table.strings("equals").value_or(std::vector<std::string>());
     if (const auto text = table.string("regex")) result.regex = regex(table, "regex", *text);
+    if (const auto text = table.string("not_regex")) result.not_regex = regex(table, "not_regex", *text);
     result.effects = effects(table, "effects");
-    if (!result.contains && !result.prefix && result.equals.empty() && !result.regex) table.refuse("", "a rule needs contains, prefix, equals or regex");
+    if (!result.contains && !result.prefix && result.equals.empty() && !result.regex && !result.not_regex) {
+      table.refuse("", "a rule needs contains, prefix, equals, regex or not_regex");
+    }
     table.finish();
     return result;
   }
@@ -212,7 +256,8 @@ class FileLoader {
     CallSpec spec;
     spec.base = effects(table, "base");
     for (const std::string& text : table.strings("flags").value_or(std::vector<std::string>())) flag(table, "flags", text, spec.flags);
-    for (const std::string& text : table.strings("operands").value_or(std::vector<std::string>())) spec.operands.push_back(operand(table, "operands", text));
+    for (const std::string& text : table.strings("operands").value_or(std::vector<std::string>()))
+      spec.operands.push_back(operand(table, "operands", text));
     for (std::size_t i = 0; i + 1 < spec.operands.size(); ++i) {
       if (spec.operands[i].last || (spec.operands[i].repeat && !(i + 2 == spec.operands.size() && spec.operands.back().last))) {
         table.refuse("operands", "\"*\" and \"$\" end the list");
@@ -227,9 +272,12 @@ class FileLoader {
     for (const TomlTable& each : table.tables("inner")) spec.inner.push_back(inner(each));
     spec.pins = pins(table);
     const std::string stdin_class = table.string("stdin").value_or("none");
-    if (stdin_class == "data") spec.stdin_class = StdinClass::Data;
-    else if (stdin_class == "code") spec.stdin_class = StdinClass::Code;
-    else if (stdin_class != "none") table.refuse("stdin", "none, data or code");
+    if (stdin_class == "data")
+      spec.stdin_class = StdinClass::Data;
+    else if (stdin_class == "code")
+      spec.stdin_class = StdinClass::Code;
+    else if (stdin_class != "none")
+      table.refuse("stdin", "none, data or code");
     spec.stdin_without_file = table.boolean("stdin_without_file").value_or(false);
     spec.number = table.boolean("number").value_or(false);
     spec.stop = table.boolean("stop").value_or(false);
@@ -257,18 +305,25 @@ class FileLoader {
     auto program = std::make_shared<Program>();
     program->name = table.requiredString("name");
     const std::string style = table.string("style").value_or("gnu");
-    if (style == "gnu") style_ = Program::Style::Gnu;
-    else if (style == "dash") style_ = Program::Style::Dash;
-    else if (style == "find") style_ = Program::Style::Find;
-    else if (style == "tar") style_ = Program::Style::Tar;
-    else if (style == "dd") style_ = Program::Style::Dd;
-    else table.refuse("style", "unknown style \"" + style + "\"");
+    if (style == "gnu")
+      style_ = Program::Style::Gnu;
+    else if (style == "dash")
+      style_ = Program::Style::Dash;
+    else if (style == "find")
+      style_ = Program::Style::Find;
+    else if (style == "tar")
+      style_ = Program::Style::Tar;
+    else if (style == "dd")
+      style_ = Program::Style::Dd;
+    else
+      table.refuse("style", "unknown style \"" + style + "\"");
     program->style = style_;
     program->opaque = table.boolean("opaque").value_or(false);
     program->changes_cwd = table.boolean("changes_cwd").value_or(false);
     program->global_after = table.boolean("global_after").value_or(false);
     program->otherwise = effects(table, "otherwise");
-    for (const std::string& text : table.strings("global").value_or(std::vector<std::string>())) flag(table, "global", text, program->global);
+    for (const std::string& text : table.strings("global").value_or(std::vector<std::string>()))
+      flag(table, "global", text, program->global);
     program->call = call(table);
     if (const auto langs = table.table("lang")) {
       for (const std::string& name : langs->keys()) {

@@ -9,8 +9,12 @@
 namespace ptygate::policy {
 namespace {
 
-bool isLiteral(const Word& word) { return word.kind == Word::Kind::Literal; }
-bool isMany(const Word& word) { return word.kind == Word::Kind::RuntimeMany; }
+bool isLiteral(const Word& word) {
+  return word.kind == Word::Kind::Literal;
+}
+bool isMany(const Word& word) {
+  return word.kind == Word::Kind::RuntimeMany;
+}
 
 bool isInteger(std::string_view text) {
   std::size_t i = 0;
@@ -34,7 +38,7 @@ std::string programName(std::string_view word) {
 }
 
 struct Operand {
-  std::size_t index;   ///< in argv
+  std::size_t index;  ///< in argv
   const Word* word;
 };
 
@@ -62,10 +66,18 @@ class CallReader {
     } else {
       switch (program_.style) {
         case Program::Style::Gnu:
-        case Program::Style::Dash: readGnu(); break;
-        case Program::Style::Find: readFind(); break;
-        case Program::Style::Tar: readTar(); break;
-        case Program::Style::Dd: readDd(); break;
+        case Program::Style::Dash:
+          readGnu();
+          break;
+        case Program::Style::Find:
+          readFind();
+          break;
+        case Program::Style::Tar:
+          readTar();
+          break;
+        case Program::Style::Dd:
+          readDd();
+          break;
       }
       readOperands();
     }
@@ -111,7 +123,8 @@ class CallReader {
 
   void take(const std::string& name, const FlagSpec& spec, std::optional<Word> value) {
     if (spec.opaque && match_.opaque.empty()) match_.opaque = program_.name + " " + name;
-    if (strict_ && std::any_of(found_.begin(), found_.end(), [&](const FoundFlag& flag) { return flag.name == name; })) unknown("flag " + name + " twice");
+    if (strict_ && std::any_of(found_.begin(), found_.end(), [&](const FoundFlag& flag) { return flag.name == name; }))
+      unknown("flag " + name + " twice");
     add(spec.effects, name);
     match_.flags.push_back(name);
     if (value) readValue(spec.type, *value, name);
@@ -121,9 +134,10 @@ class CallReader {
   void applyRules(const std::string& flag, const std::string& text) {
     for (const TextRule& rule : spec_.rules) {
       if (rule.flag != flag) continue;
-      const bool hit = (rule.contains && text.find(*rule.contains) != std::string::npos) || (rule.prefix && text.starts_with(*rule.prefix)) ||
+      const bool hit = (rule.contains && text.find(*rule.contains) != std::string::npos) ||
+                       (rule.prefix && text.starts_with(*rule.prefix)) ||
                        std::find(rule.equals.begin(), rule.equals.end(), text) != rule.equals.end() ||
-                       (rule.regex && RE2::FullMatch(text, *rule.regex));
+                       (rule.regex && RE2::FullMatch(text, *rule.regex)) || (rule.not_regex && !RE2::FullMatch(text, *rule.not_regex));
       if (!hit) continue;
       if (rule.effects.has(Effect::Unknown)) unknown("\"" + text + "\" is not described");
       add(rule.effects, "\"" + text + "\"");
@@ -133,11 +147,13 @@ class CallReader {
   /// The checks of one value or operand. `flag` is empty for operands.
   void readValue(const ValueSpec& type, const Word& word, const std::string& flag) {
     match_.effects.add(type.effects);
-    const bool path_like = type.kind == Kind::Path || type.kind == Kind::FileIn || type.kind == Kind::TreeIn || type.kind == Kind::TreeNames ||
-                           type.kind == Kind::FileOut || type.kind == Kind::CodeIn || type.kind == Kind::Revision;
+    const bool path_like = type.kind == Kind::Path || type.kind == Kind::FileIn || type.kind == Kind::TreeIn ||
+                           type.kind == Kind::TreeNames || type.kind == Kind::FileOut || type.kind == Kind::CodeIn ||
+                           type.kind == Kind::Revision;
     if (!isLiteral(word)) {
-      const bool harmless = !path_like && type.kind != Kind::Shell && type.kind != Kind::Code && type.kind != Kind::Sql && type.kind != Kind::SqlSelect &&
-                            type.kind != Kind::Lang && type.kind != Kind::Word && type.kind != Kind::Url && type.kind != Kind::KeyValue && spec_.rules.empty();
+      const bool harmless = !path_like && type.kind != Kind::Shell && type.kind != Kind::Code && type.kind != Kind::Sql &&
+                            type.kind != Kind::SqlSelect && type.kind != Kind::Lang && type.kind != Kind::Word && type.kind != Kind::Url &&
+                            type.kind != Kind::KeyValue && spec_.rules.empty();
       if (type.kind == Kind::FileOut) match_.effects.add(Effect::Write);
       if (!harmless) unknown(flag.empty() ? "a path or text known only at run time" : flag + " with a value known only at run time");
       return;
@@ -158,13 +174,21 @@ class CallReader {
         add(marked_tree_ && flag.empty() && !filtered_ ? readTree(text, cwds_) : readPath(text, cwds_));
         if (marked_out_ && flag.empty()) add(writePath(text, cwds_));
         break;
-      case Kind::Path: add(readPath(text, cwds_)); break;
-      case Kind::TreeIn: add(readTree(text, cwds_)); break;
-      case Kind::TreeNames: add(listTree(text, cwds_)); break;
+      case Kind::Path:
+        add(readPath(text, cwds_));
+        break;
+      case Kind::TreeIn:
+        add(readTree(text, cwds_));
+        break;
+      case Kind::TreeNames:
+        add(listTree(text, cwds_));
+        break;
       case Kind::FileOut:
         if (!is_stdin) add(writePath(text, cwds_));
         break;
-      case Kind::Revision: add(readRevision(text, cwds_)); break;
+      case Kind::Revision:
+        add(readRevision(text, cwds_));
+        break;
       case Kind::Sql:
       case Kind::SqlSelect: {
         const SqlEffects sql = classifySql(text, program_.name);
@@ -180,7 +204,8 @@ class CallReader {
           unknown("no language " + type.name);
           break;
         }
-        const bool safe = std::any_of(lang->second.safe.begin(), lang->second.safe.end(), [&](const auto& re) { return RE2::FullMatch(text, *re); });
+        const bool safe =
+            std::any_of(lang->second.safe.begin(), lang->second.safe.end(), [&](const auto& re) { return RE2::FullMatch(text, *re); });
         if (!safe) add(lang->second.otherwise, type.name + " script");
         break;
       }
@@ -201,12 +226,14 @@ class CallReader {
       case Kind::Pod:
       case Kind::Unit:
       case Kind::Package:
-      case Kind::User: break;
+      case Kind::User:
+        break;
     }
   }
 
   [[nodiscard]] bool hasFlagInner(const std::string& flag) const {
-    return std::any_of(spec_.inner.begin(), spec_.inner.end(), [&](const Inner& inner) { return inner.at == Inner::At::Flag && inner.flags.contains(flag); });
+    return std::any_of(spec_.inner.begin(), spec_.inner.end(),
+                       [&](const Inner& inner) { return inner.at == Inner::At::Flag && inner.flags.contains(flag); });
   }
 
   void raise(StdinClass to) { explicit_stdin_ = std::max(explicit_stdin_, to); }
@@ -469,9 +496,7 @@ class CallReader {
     }
   }
 
-  static bool isFile(Kind kind) {
-    return kind == Kind::FileIn || kind == Kind::TreeIn || kind == Kind::CodeIn || kind == Kind::Path;
-  }
+  static bool isFile(Kind kind) { return kind == Kind::FileIn || kind == Kind::TreeIn || kind == Kind::CodeIn || kind == Kind::Path; }
 
   void readStdin() {
     StdinClass result = explicit_stdin_;
@@ -502,7 +527,9 @@ class CallReader {
             unknown("a command without --");
           }
           break;
-        case Inner::At::Flag: readFlagInner(inner); break;
+        case Inner::At::Flag:
+          readFlagInner(inner);
+          break;
       }
     }
   }
@@ -510,7 +537,8 @@ class CallReader {
   /// Only `sh -c TEXT`, exactly three words.
   void readFlagInner(const Inner& inner) {
     if (program_.style == Program::Style::Find) return;
-    if (argv_.size() == begin_ + 2 && isLiteral(argv_[begin_]) && inner.flags.contains(argv_[begin_].text) && isLiteral(argv_[begin_ + 1])) {
+    if (argv_.size() == begin_ + 2 && isLiteral(argv_[begin_]) && inner.flags.contains(argv_[begin_].text) &&
+        isLiteral(argv_[begin_ + 1])) {
       match_.inner.push_back({&inner, begin_ + 1, begin_ + 2, false});
     } else if (match_.opaque.empty()) {
       match_.opaque = program_.name + ": only \"" + program_.name + " " + *inner.flags.begin() + " TEXT\" is read";
@@ -558,7 +586,7 @@ CallMatch readBestMode(const Program& program, const CallSpec& spec, const std::
 
 /// Subcommands: global flags come first, then one or two literal words that name the subcommand.
 CallMatch readSubcommand(const Program& program, const std::vector<Word>& argv, const Cwds& cwds) {
-  CallSpec head;           // global flags only, up to the first operand
+  CallSpec head;  // global flags only, up to the first operand
   head.flags = program.global;
   head.stop = true;
   head.base = program.call.base;
@@ -567,7 +595,8 @@ CallMatch readSubcommand(const Program& program, const std::vector<Word>& argv, 
   while (at < argv.size() && isLiteral(argv[at]) && argv[at].text.size() > 1 && argv[at].text[0] == '-') {
     front.push_back(argv[at]);
     const auto flag = program.global.find(argv[at].text);
-    if (flag != program.global.end() && flag->second.value == FlagSpec::Value::Required && at + 1 < argv.size()) front.push_back(argv[++at]);
+    if (flag != program.global.end() && flag->second.value == FlagSpec::Value::Required && at + 1 < argv.size())
+      front.push_back(argv[++at]);
     ++at;
   }
   CallMatch match = CallReader(program, head, front, 1, cwds).read();
@@ -613,7 +642,8 @@ CallMatch readSubcommand(const Program& program, const std::vector<Word>& argv, 
       match.effects.add(program.otherwise);
       match.effects.add(Effect::Unknown);
       match.stdin_class = StdinClass::Code;
-      match.reasons.push_back(program.name + ": the subcommand " + (isLiteral(argv[at]) ? "\"" + argv[at].text + "\" is not described" : "is known only at run time"));
+      match.reasons.push_back(program.name + ": the subcommand " +
+                              (isLiteral(argv[at]) ? "\"" + argv[at].text + "\" is not described" : "is known only at run time"));
       return match;
     }
   }

@@ -15,9 +15,9 @@ namespace ptygate::policy {
 /// Where a call holds the command that it runs.
 struct InnerCall {
   const Inner* inner = nullptr;
-  std::size_t begin = 0;      ///< argv index of its first word
-  std::size_t end = 0;        ///< past its last word
-  bool many = false;          ///< find's `{} +`
+  std::size_t begin = 0;  ///< argv index of its first word
+  std::size_t end = 0;    ///< past its last word
+  bool many = false;      ///< find's `{} +`
 };
 
 /// What a call does, by the catalog alone.
@@ -26,8 +26,8 @@ struct CallMatch {
   EffectSet effects;
   std::vector<std::string> reasons;
   std::vector<std::string> flags;
-  bool described = true;             ///< every word of the call is in the catalog
-  std::string opaque;                ///< not empty: the line is opaque, for this reason
+  bool described = true;  ///< every word of the call is in the catalog
+  std::string opaque;     ///< not empty: the line is opaque, for this reason
   StdinClass stdin_class = StdinClass::None;
   std::vector<InnerCall> inner;
   std::vector<std::pair<std::size_t, std::vector<std::string>>> inserts;  ///< argv pins: position, words

@@ -12,63 +12,246 @@ using namespace std::string_view_literals;
 
 // Everything below these is secret to readers.
 constexpr std::array kSecretTrees = {
-    "/root"sv, "/etc/ssl/private"sv, "/etc/pki"sv, "/etc/letsencrypt"sv, "/etc/sudoers.d"sv, "/etc/kubernetes"sv, "/etc/wireguard"sv,
-    "/etc/openvpn"sv, "/etc/ppp"sv, "/etc/netplan"sv, "/etc/NetworkManager/system-connections"sv, "/etc/security"sv, "/etc/credstore"sv,
-    "/etc/credstore.encrypted"sv, "/etc/rancher"sv, "/etc/vault.d"sv, "/etc/ipsec.d"sv, "/etc/dovecot"sv, "/etc/exim4"sv,
-    "/var/lib/kubelet"sv, "/var/lib/rancher"sv, "/var/lib/docker"sv, "/var/lib/containers"sv, "/var/lib/mysql"sv, "/var/lib/postgresql"sv,
-    "/var/lib/redis"sv, "/var/lib/vault"sv, "/var/lib/cloud"sv, "/var/lib/sss"sv, "/var/lib/samba"sv, "/var/lib/private"sv,
-    "/var/lib/systemd"sv, "/var/lib/NetworkManager"sv, "/var/backups"sv, "/var/spool"sv, "/var/mail"sv, "/var/cache/debconf"sv,
-    "/run"sv, "/var/run"sv, "/lost+found"sv,
+    "/root"sv,
+    "/etc/ssl/private"sv,
+    "/etc/pki"sv,
+    "/etc/letsencrypt"sv,
+    "/etc/sudoers.d"sv,
+    "/etc/kubernetes"sv,
+    "/etc/wireguard"sv,
+    "/etc/openvpn"sv,
+    "/etc/ppp"sv,
+    "/etc/netplan"sv,
+    "/etc/NetworkManager/system-connections"sv,
+    "/etc/security"sv,
+    "/etc/credstore"sv,
+    "/etc/credstore.encrypted"sv,
+    "/etc/rancher"sv,
+    "/etc/vault.d"sv,
+    "/etc/ipsec.d"sv,
+    "/etc/dovecot"sv,
+    "/etc/mysql"sv,
+    "/etc/grafana"sv,
+    "/etc/gitlab"sv,
+    "/etc/freeradius"sv,
+    "/etc/phpmyadmin"sv,
+    "/etc/postfix"sv,
+    "/etc/cloud"sv,
+    "/etc/environment"sv,
+    "/etc/exim4"sv,
+    "/var/lib/kubelet"sv,
+    "/var/lib/rancher"sv,
+    "/var/lib/docker"sv,
+    "/var/lib/containers"sv,
+    "/var/lib/mysql"sv,
+    "/var/lib/postgresql"sv,
+    "/var/lib/redis"sv,
+    "/var/lib/vault"sv,
+    "/var/lib/cloud"sv,
+    "/var/lib/sss"sv,
+    "/var/lib/samba"sv,
+    "/var/lib/private"sv,
+    "/var/lib/systemd"sv,
+    "/var/lib/NetworkManager"sv,
+    "/var/backups"sv,
+    "/var/spool"sv,
+    "/var/mail"sv,
+    "/var/cache/debconf"sv,
+    "/run"sv,
+    "/var/run"sv,
+    "/lost+found"sv,
 };
 
 // Matched on every component, in lower case.
 constexpr std::array kSecretNames = {
-    ".ssh"sv, ".gnupg"sv, ".aws"sv, ".azure"sv, ".gcloud"sv, ".kube"sv, ".docker"sv, ".dockercfg"sv, ".netrc"sv, "_netrc"sv, ".pgpass"sv,
-    ".my.cnf"sv, ".mylogin.cnf"sv, ".npmrc"sv, ".yarnrc"sv, ".yarnrc.yml"sv, ".pypirc"sv, ".env"sv, ".envrc"sv, ".htpasswd"sv,
-    ".git-credentials"sv, ".password-store"sv, ".vault-token"sv, ".terraform.d"sv, ".terraformrc"sv, ".boto"sv, ".s3cfg"sv, ".lesshst"sv,
-    ".viminfo"sv, ".mozilla"sv, ".thunderbird"sv, "keyrings"sv, ".xauthority"sv, ".iceauthority"sv, "kubeconfig"sv, ".m2"sv, ".gradle"sv,
-    ".gem"sv, ".subversion"sv, ".erlang.cookie"sv, ".node_repl_history"sv, "wp-config.php"sv, "database.yml"sv, ".config"sv, ".irb-history"sv,
-    "environ"sv, ".cargo"sv, ".composer"sv, "auth.json"sv, ".rclone.conf"sv, "rclone.conf"sv, ".smbcredentials"sv, ".fetchmailrc"sv,
-    ".msmtprc"sv, ".muttrc"sv, "gshadow"sv, "shadow"sv, "shadow-"sv, "gshadow-"sv, "opasswd"sv, "sudoers"sv, "master.key"sv, "krb5.keytab"sv,
-    "terraform.tfstate"sv, "acme.json"sv, "pg_hba.conf"sv, "pg_service.conf"sv, ".pg_service.conf"sv, "redis.conf"sv, "smbpasswd"sv,
+    ".ssh"sv,
+    ".gnupg"sv,
+    ".aws"sv,
+    ".azure"sv,
+    ".gcloud"sv,
+    ".kube"sv,
+    ".docker"sv,
+    ".dockercfg"sv,
+    ".netrc"sv,
+    "_netrc"sv,
+    ".pgpass"sv,
+    ".my.cnf"sv,
+    ".mylogin.cnf"sv,
+    ".npmrc"sv,
+    ".yarnrc"sv,
+    ".yarnrc.yml"sv,
+    ".pypirc"sv,
+    ".env"sv,
+    ".envrc"sv,
+    ".htpasswd"sv,
+    ".git-credentials"sv,
+    ".password-store"sv,
+    ".vault-token"sv,
+    ".terraform.d"sv,
+    ".terraformrc"sv,
+    ".boto"sv,
+    ".s3cfg"sv,
+    ".lesshst"sv,
+    ".viminfo"sv,
+    ".mozilla"sv,
+    ".thunderbird"sv,
+    "keyrings"sv,
+    ".xauthority"sv,
+    ".iceauthority"sv,
+    "kubeconfig"sv,
+    ".m2"sv,
+    ".gradle"sv,
+    ".gem"sv,
+    ".subversion"sv,
+    ".erlang.cookie"sv,
+    ".node_repl_history"sv,
+    "wp-config.php"sv,
+    "database.yml"sv,
+    ".config"sv,
+    ".irb-history"sv,
+    "environ"sv,
+    ".cargo"sv,
+    ".composer"sv,
+    "auth.json"sv,
+    ".rclone.conf"sv,
+    "rclone.conf"sv,
+    ".smbcredentials"sv,
+    ".fetchmailrc"sv,
+    ".msmtprc"sv,
+    ".muttrc"sv,
+    "gshadow"sv,
+    "shadow"sv,
+    "shadow-"sv,
+    "gshadow-"sv,
+    "opasswd"sv,
+    "sudoers"sv,
+    "master.key"sv,
+    "krb5.keytab"sv,
+    "terraform.tfstate"sv,
+    "acme.json"sv,
+    "pg_hba.conf"sv,
+    "pg_service.conf"sv,
+    ".pg_service.conf"sv,
+    "redis.conf"sv,
+    "smbpasswd"sv,
 };
 
 constexpr std::array kSecretSuffixes = {
-    ".pem"sv, ".key"sv, ".p12"sv, ".pfx"sv, ".jks"sv, ".keystore"sv, ".kdbx"sv, ".kdb"sv, ".ppk"sv, ".gpg"sv, ".pgp"sv, ".asc"sv, ".tfstate"sv,
-    ".tfvars"sv, ".ovpn"sv, ".keytab"sv, "_history"sv, "_key"sv, ".env"sv, "_rsa"sv, "_dsa"sv, "_ecdsa"sv, "_ed25519"sv, "_sk"sv,
-    ".tfstate.backup"sv, ".credentials"sv, ".token"sv, ".secret"sv, ".der"sv, ".p8"sv, ".pkcs12"sv, ".dump"sv, ".mobileconfig"sv,
+    ".pem"sv,    ".key"sv, ".p12"sv, ".pfx"sv,     ".jks"sv,     ".keystore"sv,     ".kdbx"sv,           ".kdb"sv,         ".ppk"sv,
+    ".gpg"sv,    ".pgp"sv, ".asc"sv, ".tfstate"sv, ".tfvars"sv,  ".ovpn"sv,         ".keytab"sv,         "_history"sv,     "_key"sv,
+    ".env"sv,    "_rsa"sv, "_dsa"sv, "_ecdsa"sv,   "_ed25519"sv, "_sk"sv,           ".tfstate.backup"sv, ".credentials"sv, ".token"sv,
+    ".secret"sv, ".der"sv, ".p8"sv,  ".pkcs12"sv,  ".dump"sv,    ".mobileconfig"sv,
 };
 
 constexpr std::array kSecretFragments = {
-    "credential"sv, "secret"sv, "password"sv, "api_key"sv, "apikey"sv, "api-key"sv, "private_key"sv, "private-key"sv, "privatekey"sv,
-    "id_rsa"sv, "id_ed25519"sv, "id_ecdsa"sv, "id_dsa"sv, ".env."sv, "access_token"sv, "shadow.bak"sv, "htpasswd"sv,
+    "credential"sv,  "secret"sv,      "password"sv,     "api_key"sv,    "apikey"sv,     "api-key"sv,
+    "private_key"sv, "private-key"sv, "privatekey"sv,   "id_rsa"sv,     "id_ed25519"sv, "id_ecdsa"sv,
+    "id_dsa"sv,      ".env."sv,       "access_token"sv, "shadow.bak"sv, "htpasswd"sv,
 };
 
 // Writing below these lasts beyond the session and needs, or gives, rights.
 constexpr std::array kSystemTrees = {
-    "/bin"sv, "/sbin"sv, "/lib"sv, "/lib32"sv, "/lib64"sv, "/libx32"sv, "/usr"sv, "/etc"sv, "/boot"sv, "/root"sv, "/opt"sv, "/var/spool"sv,
-    "/var/lib"sv, "/var/www"sv, "/run"sv, "/var/run"sv, "/snap"sv, "/nix"sv, "/efi"sv, "/initrd"sv, "/var/backups"sv, "/var/cache"sv,
+    "/bin"sv,  "/sbin"sv, "/lib"sv, "/lib32"sv,     "/lib64"sv,       "/libx32"sv,    "/usr"sv, "/etc"sv,
+    "/boot"sv, "/root"sv, "/opt"sv, "/var/spool"sv, "/var/lib"sv,     "/var/www"sv,   "/run"sv, "/var/run"sv,
+    "/snap"sv, "/nix"sv,  "/efi"sv, "/initrd"sv,    "/var/backups"sv, "/var/cache"sv,
 };
 
 // Matched on every component of a written path, in lower case.
 constexpr std::array kPersistNames = {
-    ".git"sv, ".githooks"sv, ".husky"sv, "hooks"sv, ".ssh"sv, ".config"sv, ".local"sv, "bin"sv, "sbin"sv, "libexec"sv, ".gnupg"sv,
-    ".github"sv, ".circleci"sv, ".vscode"sv, ".idea"sv, ".vim"sv, ".nvim"sv, ".emacs.d"sv, ".oh-my-zsh"sv, ".cargo"sv, ".npm"sv, ".m2"sv,
-    ".gradle"sv, ".aws"sv, ".kube"sv, ".docker"sv, "crontabs"sv, "cron.d"sv, "systemd"sv, "autostart"sv, "node_modules"sv, ".venv"sv,
-    "venv"sv, "site-packages"sv, ".pyenv"sv, ".rbenv"sv, ".nvm"sv, "makefile"sv, "gnumakefile"sv, "cmakelists.txt"sv, "cmakepresets.json"sv,
-    "package.json"sv, "package-lock.json"sv, "pnpm-lock.yaml"sv, "yarn.lock"sv, "setup.py"sv, "setup.cfg"sv, "pyproject.toml"sv, "tox.ini"sv,
-    "noxfile.py"sv, "conftest.py"sv, "pytest.ini"sv, "requirements.txt"sv, "cargo.toml"sv, "cargo.lock"sv, "build.rs"sv, "go.mod"sv,
-    "pom.xml"sv, "rakefile"sv, "gemfile"sv, "dockerfile"sv, "containerfile"sv, "vagrantfile"sv, "jenkinsfile"sv, "procfile"sv, "justfile"sv,
-    "taskfile.yml"sv, "taskfile.yaml"sv, "meson.build"sv, "configure"sv, "wscript"sv, "sconstruct"sv, "docker-compose.yml"sv,
-    "docker-compose.yaml"sv, "compose.yml"sv, "compose.yaml"sv, "composer.json"sv, "playbook.yml"sv, "ansible.cfg"sv, ".ansible.cfg"sv,
-    "known_hosts"sv, "authorized_keys"sv, "hosts"sv, "ld.so.preload"sv, "sitecustomize.py"sv, "usercustomize.py"sv, "binfmt.d"sv,
+    ".git"sv,
+    ".githooks"sv,
+    ".husky"sv,
+    "hooks"sv,
+    ".ssh"sv,
+    ".config"sv,
+    ".local"sv,
+    "bin"sv,
+    "sbin"sv,
+    "libexec"sv,
+    ".gnupg"sv,
+    ".github"sv,
+    ".circleci"sv,
+    ".vscode"sv,
+    ".idea"sv,
+    ".vim"sv,
+    ".nvim"sv,
+    ".emacs.d"sv,
+    ".oh-my-zsh"sv,
+    ".cargo"sv,
+    ".npm"sv,
+    ".m2"sv,
+    ".gradle"sv,
+    ".aws"sv,
+    ".kube"sv,
+    ".docker"sv,
+    "crontabs"sv,
+    "cron.d"sv,
+    "systemd"sv,
+    "autostart"sv,
+    "node_modules"sv,
+    ".venv"sv,
+    "venv"sv,
+    "site-packages"sv,
+    ".pyenv"sv,
+    ".rbenv"sv,
+    ".nvm"sv,
+    "makefile"sv,
+    "gnumakefile"sv,
+    "cmakelists.txt"sv,
+    "cmakepresets.json"sv,
+    "package.json"sv,
+    "package-lock.json"sv,
+    "pnpm-lock.yaml"sv,
+    "yarn.lock"sv,
+    "setup.py"sv,
+    "setup.cfg"sv,
+    "pyproject.toml"sv,
+    "tox.ini"sv,
+    "noxfile.py"sv,
+    "conftest.py"sv,
+    "pytest.ini"sv,
+    "requirements.txt"sv,
+    "cargo.toml"sv,
+    "cargo.lock"sv,
+    "build.rs"sv,
+    "go.mod"sv,
+    "pom.xml"sv,
+    "rakefile"sv,
+    "gemfile"sv,
+    "dockerfile"sv,
+    "containerfile"sv,
+    "vagrantfile"sv,
+    "jenkinsfile"sv,
+    "procfile"sv,
+    "justfile"sv,
+    "taskfile.yml"sv,
+    "taskfile.yaml"sv,
+    "meson.build"sv,
+    "configure"sv,
+    "wscript"sv,
+    "sconstruct"sv,
+    "docker-compose.yml"sv,
+    "docker-compose.yaml"sv,
+    "compose.yml"sv,
+    "compose.yaml"sv,
+    "composer.json"sv,
+    "playbook.yml"sv,
+    "ansible.cfg"sv,
+    ".ansible.cfg"sv,
+    "known_hosts"sv,
+    "authorized_keys"sv,
+    "hosts"sv,
+    "ld.so.preload"sv,
+    "sitecustomize.py"sv,
+    "usercustomize.py"sv,
+    "binfmt.d"sv,
 };
 
 constexpr std::array kPersistSuffixes = {
-    ".sh"sv, ".bash"sv, ".zsh"sv, ".fish"sv, ".py"sv, ".pyc"sv, ".pth"sv, ".pl"sv, ".pm"sv, ".rb"sv, ".php"sv, ".js"sv, ".mjs"sv, ".cjs"sv,
-    ".ts"sv, ".lua"sv, ".so"sv, ".ko"sv, ".jar"sv, ".war"sv, ".exe"sv, ".mk"sv, ".cmake"sv, ".gradle"sv, ".kts"sv, ".service"sv, ".timer"sv,
-    ".socket"sv, ".path"sv, ".mount"sv, ".desktop"sv, ".rules"sv, ".tf"sv, ".deb"sv, ".rpm"sv, ".gemspec"sv, ".el"sv, ".vim"sv, ".awk"sv,
-    "rc"sv,
+    ".sh"sv,      ".bash"sv,  ".zsh"sv,   ".fish"sv,   ".py"sv,  ".pyc"sv,     ".pth"sv,   ".pl"sv,     ".pm"sv,   ".rb"sv,
+    ".php"sv,     ".js"sv,    ".mjs"sv,   ".cjs"sv,    ".ts"sv,  ".lua"sv,     ".so"sv,    ".ko"sv,     ".jar"sv,  ".war"sv,
+    ".exe"sv,     ".mk"sv,    ".cmake"sv, ".gradle"sv, ".kts"sv, ".service"sv, ".timer"sv, ".socket"sv, ".path"sv, ".mount"sv,
+    ".desktop"sv, ".rules"sv, ".tf"sv,    ".deb"sv,    ".rpm"sv, ".gemspec"sv, ".el"sv,    ".vim"sv,    ".awk"sv,  "rc"sv,
 };
 
 // A recursive reader that is limited to these meets no file that is secret by its suffix. Suffixes under which people do keep secrets
@@ -139,11 +322,14 @@ bool isSecretName(std::string_view component) {
   for (std::string_view suffix : kSecretSuffixes) {
     if (name.ends_with(suffix)) return true;
   }
+  // Password files of all kinds; the account list itself holds none.
+  if (name.find("passwd") != std::string::npos && name != "passwd" && name != "passwd-") return true;
   for (std::string_view fragment : kSecretFragments) {
     if (name.find(fragment) != std::string::npos) return true;
   }
   // Editors' and packagers' copies of a secret file are as secret: shadow~, .env.bak, id_rsa.old.
-  for (std::string_view copy : {"~"sv, ".bak"sv, ".old"sv, ".orig"sv, ".save"sv, ".swp"sv, ".backup"sv, ".dpkg-old"sv, ".dpkg-dist"sv, ".tmp"sv}) {
+  for (std::string_view copy :
+       {"~"sv, ".bak"sv, ".old"sv, ".orig"sv, ".save"sv, ".swp"sv, ".backup"sv, ".dpkg-old"sv, ".dpkg-dist"sv, ".tmp"sv}) {
     if (name.size() > copy.size() && name.ends_with(copy) && isSecretName(name.substr(0, name.size() - copy.size()))) return true;
   }
   return false;
@@ -174,7 +360,9 @@ bool isPersistPath(std::string_view path) {
 }
 
 /// /proc/self/root, /dev/fd, /sys: names of other things than files.
-bool isSpecial(std::string_view path) { return isBelowAny(path, std::array{"/proc"sv, "/sys"sv, "/dev"sv}); }
+bool isSpecial(std::string_view path) {
+  return isBelowAny(path, std::array{"/proc"sv, "/sys"sv, "/dev"sv});
+}
 
 bool isHarmlessDevice(std::string_view path) {
   return path == "/dev/null" || path == "/dev/zero" || path == "/dev/urandom" || path == "/dev/full";
@@ -260,7 +448,9 @@ void Cwds::add(const Cwds& other) {
   if (list.size() > kMaxCwds) lose();
 }
 
-PathEffects readPath(std::string_view path, const Cwds& cwds) { return overForms(path, cwds, readEffects); }
+PathEffects readPath(std::string_view path, const Cwds& cwds) {
+  return overForms(path, cwds, readEffects);
+}
 
 PathEffects readTree(std::string_view path, const Cwds& cwds) {
   PathEffects result = overForms(path, cwds, readEffects);
@@ -283,7 +473,8 @@ PathEffects listTree(std::string_view path, const Cwds& cwds) {
 }
 
 PathEffects writePath(std::string_view path, const Cwds& cwds) {
-  if (path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/")) return finish(path, {Effect::Network, Effect::Unknown, Effect::Write});
+  if (path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/"))
+    return finish(path, {Effect::Network, Effect::Unknown, Effect::Write});
   PathEffects result = overForms(path, cwds, [](std::string_view normal) {
     EffectSet effects;
     if (isHarmlessDevice(normal)) return effects;

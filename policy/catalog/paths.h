@@ -13,8 +13,8 @@ namespace ptygate::policy {
 
 /// A directory that relative paths may start from.
 struct Cwd {
-  std::string path;       ///< absolute and normal
-  bool physical = true;   ///< no symbolic link in it; ".." is exact then
+  std::string path;      ///< absolute and normal
+  bool physical = true;  ///< no symbolic link in it; ".." is exact then
   bool operator==(const Cwd&) const = default;
 };
 
@@ -25,7 +25,10 @@ struct Cwds {
   /// After `cd PATH`, which may fail or run in a subshell: the old ones stay.
   void change(std::string_view path);
   /// After a cd to a place that the line does not tell.
-  void lose() { known = false; list.clear(); }
+  void lose() {
+    known = false;
+    list.clear();
+  }
   void add(const Cwds& other);
 };
 inline constexpr std::size_t kMaxCwds = 8;
@@ -45,7 +48,8 @@ struct PathEffects {
 [[nodiscard]] PathEffects writePath(std::string_view path, const Cwds& cwds);
 /// A git revision, `REV:PATH` or pathspec.
 [[nodiscard]] PathEffects readRevision(std::string_view text, const Cwds& cwds);
-/// True when a shell pattern such as `*.log` (no directory) matches no secret file name: it has to end in a literal `.suffix` of a small list.
+/// True when a shell pattern such as `*.log` (no directory) matches no secret file name: it has to end in a literal `.suffix` of a small
+/// list.
 [[nodiscard]] bool isHarmlessPattern(std::string_view pattern);
 
 /// The last component.

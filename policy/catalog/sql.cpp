@@ -41,7 +41,8 @@ std::optional<std::vector<Token>> tokens(std::string_view sql) {
     if (std::isalpha(c) || c == '_') {
       std::size_t end = i;
       std::string word;
-      while (end < sql.size() && (std::isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_')) word += char(std::tolower(static_cast<unsigned char>(sql[end++])));
+      while (end < sql.size() && (std::isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_'))
+        word += char(std::tolower(static_cast<unsigned char>(sql[end++])));
       result.push_back({Token::Kind::Word, word});
       i = end;
       continue;
@@ -61,26 +62,62 @@ std::optional<std::vector<Token>> tokens(std::string_view sql) {
 
 // Functions that only compute. Anything else followed by "(" may write, sleep, read files or connect.
 constexpr std::array kFunctions = {
-    "count"sv, "sum"sv, "avg"sv, "min"sv, "max"sv, "lower"sv, "upper"sv, "length"sv, "coalesce"sv, "nullif"sv, "round"sv, "abs"sv, "trim"sv,
-    "now"sv, "date"sv, "date_trunc"sv, "extract"sv, "concat"sv, "substring"sv, "substr"sv, "greatest"sv, "least"sv, "version"sv, "current_database"sv,
-    "pg_size_pretty"sv, "pg_database_size"sv, "pg_total_relation_size"sv, "pg_relation_size"sv, "pg_is_in_recovery"sv,
+    "count"sv,
+    "sum"sv,
+    "avg"sv,
+    "min"sv,
+    "max"sv,
+    "lower"sv,
+    "upper"sv,
+    "length"sv,
+    "coalesce"sv,
+    "nullif"sv,
+    "round"sv,
+    "abs"sv,
+    "trim"sv,
+    "now"sv,
+    "date"sv,
+    "date_trunc"sv,
+    "extract"sv,
+    "concat"sv,
+    "substring"sv,
+    "substr"sv,
+    "greatest"sv,
+    "least"sv,
+    "version"sv,
+    "current_database"sv,
+    "pg_size_pretty"sv,
+    "pg_database_size"sv,
+    "pg_total_relation_size"sv,
+    "pg_relation_size"sv,
+    "pg_is_in_recovery"sv,
 };
 // Words after which "(" is no call.
 constexpr std::array kBeforeParenthesis = {
-    "in"sv, "and"sv, "or"sv, "not"sv, "where"sv, "from"sv, "select"sv, "on"sv, "as"sv, "by"sv, "when"sv, "then"sv, "else"sv, "having"sv, "exists"sv,
-    "any"sv, "all"sv, "distinct"sv, "using"sv, "union"sv, "values"sv, "over"sv, "filter"sv, "join"sv, "between"sv, "like"sv, "ilike"sv, "limit"sv,
+    "in"sv,     "and"sv,  "or"sv,     "not"sv,    "where"sv,   "from"sv, "select"sv, "on"sv,       "as"sv,    "by"sv,
+    "when"sv,   "then"sv, "else"sv,   "having"sv, "exists"sv,  "any"sv,  "all"sv,    "distinct"sv, "using"sv, "union"sv,
+    "values"sv, "over"sv, "filter"sv, "join"sv,   "between"sv, "like"sv, "ilike"sv,  "limit"sv,
 };
 // Words that make a SELECT something else than a read, wherever they stand unquoted.
 constexpr std::array kForbidden = {
-    "into"sv, "outfile"sv, "dumpfile"sv, "for"sv, "lock"sv, "update"sv, "delete"sv, "insert"sv, "merge"sv, "copy"sv, "call"sv, "do"sv, "exec"sv,
-    "execute"sv, "set"sv, "truncate"sv, "drop"sv, "alter"sv, "create"sv, "grant"sv, "revoke"sv, "replace"sv, "load"sv, "program"sv, "attach"sv,
-    "pragma"sv, "vacuum"sv, "analyze"sv, "analyse"sv, "procedure"sv, "handler"sv, "with"sv, "returning"sv, "share"sv, "import"sv, "prepare"sv, "options"sv,
+    "into"sv,    "outfile"sv, "dumpfile"sv,  "for"sv,     "lock"sv,   "update"sv,   "delete"sv,  "insert"sv,  "merge"sv,   "copy"sv,
+    "call"sv,    "do"sv,      "exec"sv,      "execute"sv, "set"sv,    "truncate"sv, "drop"sv,    "alter"sv,   "create"sv,  "grant"sv,
+    "revoke"sv,  "replace"sv, "load"sv,      "program"sv, "attach"sv, "pragma"sv,   "vacuum"sv,  "analyze"sv, "analyse"sv, "procedure"sv,
+    "handler"sv, "with"sv,    "returning"sv, "share"sv,   "import"sv, "prepare"sv,  "options"sv,
 };
 // Tables and columns that hold credentials.
 constexpr std::array kSecretFragments = {
-    "password"sv, "passwd"sv, "secret"sv, "token"sv, "credential"sv, "api_key"sv, "apikey"sv, "pg_authid"sv, "pg_shadow"sv, "authentication_string"sv,
-    "private_key"sv, "pg_user_mapping"sv, "pg_subscription"sv, "pg_hba_file_rules"sv, "pg_file_settings"sv, "pg_settings"sv, "pg_stat_activity"sv,
-    "pg_stat_statements"sv, "processlist"sv, "session"sv, "conninfo"sv,
+    "password"sv,         "passwd"sv,
+    "secret"sv,           "token"sv,
+    "credential"sv,       "api_key"sv,
+    "apikey"sv,           "pg_authid"sv,
+    "pg_shadow"sv,        "authentication_string"sv,
+    "private_key"sv,      "pg_user_mapping"sv,
+    "pg_subscription"sv,  "pg_hba_file_rules"sv,
+    "pg_file_settings"sv, "pg_settings"sv,
+    "pg_stat_activity"sv, "pg_stat_statements"sv,
+    "processlist"sv,      "session"sv,
+    "conninfo"sv,
 };
 
 template <typename List>
@@ -89,13 +126,13 @@ bool contains(const List& list, std::string_view word) {
 }
 
 EffectSet effectsOfFirstWord(const std::string& word) {
-  if (word == "insert" || word == "update" || word == "merge" || word == "create" || word == "grant" || word == "revoke" || word == "alter" ||
-      word == "replace" || word == "comment" || word == "vacuum" || word == "reindex" || word == "analyze") {
+  if (word == "insert" || word == "update" || word == "merge" || word == "create" || word == "grant" || word == "revoke" ||
+      word == "alter" || word == "replace" || word == "comment" || word == "vacuum" || word == "reindex" || word == "analyze") {
     EffectSet effects{Effect::Write};
     if (word == "update" || word == "merge" || word == "replace" || word == "alter") effects.add(Effect::Destructive);
     if (word == "grant" || word == "revoke") effects.add(Effect::Privilege);
     if (word == "create" || word == "alter") effects.add({Effect::Exec, Effect::Persist});  // functions, triggers, extensions
-    effects.add(Effect::Unknown);  // triggers and functions within
+    effects.add(Effect::Unknown);                                                           // triggers and functions within
     return effects;
   }
   if (word == "drop" || word == "delete" || word == "truncate") return {Effect::Write, Effect::Destructive, Effect::Unknown};
@@ -124,7 +161,8 @@ SqlEffects classifySql(std::string_view text, std::string_view program) {
   std::size_t start = 0;
   if (first == "explain") {
     start = 1;
-    if (list->size() < 2 || (*list)[1].kind != Token::Kind::Word || (*list)[1].text != "select") return {anything, "SQL: EXPLAIN of something else than SELECT"};
+    if (list->size() < 2 || (*list)[1].kind != Token::Kind::Word || (*list)[1].text != "select")
+      return {anything, "SQL: EXPLAIN of something else than SELECT"};
   }
   const std::string verb = (*list)[start].text;
   const bool show = verb == "show" || verb == "describe" || verb == "desc";
@@ -135,7 +173,8 @@ SqlEffects classifySql(std::string_view text, std::string_view program) {
   for (std::size_t i = start + 1; i < list->size(); ++i) {
     const Token& token = (*list)[i];
     // In mysql "…" is text, in the others a name; either way it is no keyword, and a quoted function name is not in the list.
-    if (token.kind == Token::Kind::Word && contains(kForbidden, token.text) && !(show && (token.text == "create" || token.text == "procedure"))) {
+    if (token.kind == Token::Kind::Word && contains(kForbidden, token.text) &&
+        !(show && (token.text == "create" || token.text == "procedure"))) {
       return {anything, "SQL: " + token.text + " within the statement"};
     }
     const bool call = i + 1 < list->size() && (*list)[i + 1].kind == Token::Kind::Symbol && (*list)[i + 1].text == "(";
@@ -157,7 +196,8 @@ SqlEffects classifySql(std::string_view text, std::string_view program) {
       }
     }
   }
-  if (program == "mysql" && std::any_of(list->begin(), list->end(), [](const Token& t) { return t.kind == Token::Kind::Word && t.text == "grants"; })) {
+  if (program == "mysql" &&
+      std::any_of(list->begin(), list->end(), [](const Token& t) { return t.kind == Token::Kind::Word && t.text == "grants"; })) {
     effects.add(Effect::Secret);
   }
   return {effects, reason};

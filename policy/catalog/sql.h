@@ -10,7 +10,7 @@
 namespace ptygate::policy {
 
 struct SqlEffects {
-  EffectSet effects;    ///< {Read} for a read; Write, Destructive, Exec, Unknown … otherwise
+  EffectSet effects;  ///< {Read} for a read; Write, Destructive, Exec, Unknown … otherwise
   std::string reason;
 };
 

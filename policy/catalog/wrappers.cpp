@@ -66,7 +66,8 @@ void addRedirection(const Redirection& redirection, const Cwds& cwds, Classified
 
 /// A loop may run a cd again, so that "the directories so far" is no bound any more.
 bool mayLoop(std::string_view text) {
-  return text.find("for") != std::string_view::npos || text.find("while") != std::string_view::npos || text.find("until") != std::string_view::npos;
+  return text.find("for") != std::string_view::npos || text.find("while") != std::string_view::npos ||
+         text.find("until") != std::string_view::npos;
 }
 
 }  // namespace
@@ -75,7 +76,9 @@ void LineReader::opaque(std::string reason) {
   if (out_.opaque.empty()) out_.opaque = std::move(reason);
 }
 
-std::vector<Edit> LineReader::read(const ParsedLine& line) { return readCommands(line, dialect_, Context{}, true); }
+std::vector<Edit> LineReader::read(const ParsedLine& line) {
+  return readCommands(line, dialect_, Context{}, true);
+}
 
 std::vector<Edit> LineReader::readCommands(const ParsedLine& line, Dialect dialect, const Context& context, bool editable) {
   std::vector<Edit> edits;
@@ -123,7 +126,9 @@ void LineReader::readCommand(const SimpleCommand& command, Dialect dialect, cons
     return;
   }
   const Word& name = command.argv[0];
-  if (name.kind != Word::Kind::Literal || name.text.empty() || name.text[0] == '-' || name.text[0] == '+' || (context.depth > 0 && name.text.find('=') != std::string::npos)) return opaque("a command name that is not plain");
+  if (name.kind != Word::Kind::Literal || name.text.empty() || name.text[0] == '-' || name.text[0] == '+' ||
+      (context.depth > 0 && name.text.find('=') != std::string::npos))
+    return opaque("a command name that is not plain");
 
   CallMatch match = matchCall(catalog_, command.argv, here);
   if (!match.opaque.empty()) return opaque(match.opaque);
@@ -144,8 +149,10 @@ void LineReader::readCommand(const SimpleCommand& command, Dialect dialect, cons
   out_.commands.push_back(std::move(classified));
 
   if (match.program != nullptr && match.program->changes_cwd) {
-    if (command.argv.size() == 2 && command.argv[1].kind == Word::Kind::Literal && match.described) cwds_.change(command.argv[1].text);
-    else cwds_.lose();
+    if (command.argv.size() == 2 && command.argv[1].kind == Word::Kind::Literal && match.described)
+      cwds_.change(command.argv[1].text);
+    else
+      cwds_.lose();
   }
   for (const InnerCall& call : match.inner) {
     if (!out_.opaque.empty()) return;
@@ -204,7 +211,8 @@ void LineReader::applyPins(const CallMatch& match, const Context& context, const
   }
 }
 
-void LineReader::readInner(const SimpleCommand& command, const CallMatch& match, const InnerCall& call, Dialect dialect, Context context, const Place& place) {
+void LineReader::readInner(const SimpleCommand& command, const CallMatch& match, const InnerCall& call, Dialect dialect, Context context,
+                           const Place& place) {
   const Inner& inner = *call.inner;
   if (inner.through == Inner::Through::Shell) {
     const Word& text = command.argv[call.begin];

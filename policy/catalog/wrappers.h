@@ -46,7 +46,8 @@ class LineReader {
 
   std::vector<Edit> readCommands(const ParsedLine& line, Dialect dialect, const Context& context, bool editable);
   void readCommand(const SimpleCommand& command, Dialect dialect, const Context& context, const Place& place);
-  void readInner(const SimpleCommand& command, const CallMatch& match, const InnerCall& call, Dialect dialect, Context context, const Place& place);
+  void readInner(const SimpleCommand& command, const CallMatch& match, const InnerCall& call, Dialect dialect, Context context,
+                 const Place& place);
   void readText(const std::string& text, Dialect dialect, const Context& context, const Place& place, std::size_t position);
   void applyPins(const CallMatch& match, const Context& context, const Place& place, ClassifiedCommand& into);
   void opaque(std::string reason);

@@ -32,9 +32,10 @@ TEST(Catalog, ClassifiesItsOwnExamplesAsWritten) {
 TEST(Catalog, DescribesAtLeastTheProgramsOfTheDraft) {
   const auto& programs = Catalog::builtin().data().programs;
   EXPECT_GE(programs.size(), 150U);
-  for (const char* name : {"git", "docker", "kubectl", "systemctl", "journalctl", "apt-get", "dpkg", "npm", "pip", "psql", "mysql", "sqlite3", "sed",
-                           "awk", "find", "xargs", "tar", "rsync", "curl", "wget", "rm", "dd", "cp", "mv", "chmod", "tee", "sort", "uniq", "grep", "ls",
-                           "cat", "env", "sudo", "timeout", "nohup", "nice", "bash", "ssh", "python3", "make", "id", "echo"}) {
+  for (const char* name : {"git",     "docker", "kubectl", "systemctl", "journalctl", "apt-get", "dpkg",  "npm",  "pip",  "psql", "mysql",
+                           "sqlite3", "sed",    "awk",     "find",      "xargs",      "tar",     "rsync", "curl", "wget", "rm",   "dd",
+                           "cp",      "mv",     "chmod",   "tee",       "sort",       "uniq",    "grep",  "ls",   "cat",  "env",  "sudo",
+                           "timeout", "nohup",  "nice",    "bash",      "ssh",        "python3", "make",  "id",   "echo"}) {
     EXPECT_TRUE(programs.contains(name)) << name;
   }
 }

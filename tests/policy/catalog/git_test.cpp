@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The real git in a repository whose .git/config is hostile: what the catalog calls a read, run in its canonical form with its pins, runs none
-// of the planted programs. The same lines without pins do (so that the test can fail).
+// The real git in a repository whose .git/config is hostile: what the catalog calls a read, run in its canonical form with its pins, runs
+// none of the planted programs. The same lines without pins do (so that the test can fail).
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -68,14 +68,50 @@ touch -d '2001-01-01' f; rm -f P
 
 TEST_F(HostileRepository, RunsNothingInWhatTheCatalogCallsARead) {
   int unpinned = 0;
-  for (const char* line : {"git log", "git log -p", "git log --oneline -5", "git log --stat", "git log --format=%G?", "git log --graph --all", "git log --first-parent -p", "git show", "git show HEAD~1", "git show HEAD:f",
-                           "git show --stat", "git diff --cached", "git diff --cached --stat", "git grep one", "git grep -n one HEAD", "git branch -a", "git branch -v", "git branch --contains HEAD", "git tag -l", "git tag --contains HEAD", "git rev-parse HEAD",
-                           "git ls-files", "git ls-files -d", "git ls-tree -r HEAD", "git describe --always", "git reflog", "git cat-file -p HEAD", "git cat-file -p HEAD~2:f", "git rev-list --all", "git stash list", "git worktree list",
-                           "git show-ref", "git shortlog HEAD", "git merge-base main side", "git for-each-ref", "git log -S one", "git log --follow f", "git log -G one --all", "git for-each-ref --format='%(signature:grade)'"}) {
+  for (const char* line : {"git log",
+                           "git log -p",
+                           "git log --oneline -5",
+                           "git log --stat",
+                           "git log --format='%G?'",
+                           "git log --graph --all",
+                           "git log --first-parent -p",
+                           "git show",
+                           "git show HEAD~1",
+                           "git show HEAD:f",
+                           "git show --stat",
+                           "git diff --cached",
+                           "git diff --cached --stat",
+                           "git grep one",
+                           "git grep -n one HEAD",
+                           "git branch -a",
+                           "git branch -v",
+                           "git branch --contains HEAD",
+                           "git tag -l",
+                           "git tag --contains HEAD",
+                           "git rev-parse HEAD",
+                           "git ls-files",
+                           "git ls-files -d",
+                           "git ls-tree -r HEAD",
+                           "git describe --always",
+                           "git reflog",
+                           "git cat-file -p HEAD",
+                           "git cat-file -p HEAD~2:f",
+                           "git rev-list --all",
+                           "git stash list",
+                           "git worktree list",
+                           "git show-ref",
+                           "git shortlog HEAD",
+                           "git merge-base main side",
+                           "git for-each-ref",
+                           "git log -S one",
+                           "git log --follow f",
+                           "git log -G one --all",
+                           "git for-each-ref --format='%(signature:grade)'"}) {
     const Classification found = classify(Catalog::builtin(), line, Dialect::Bash, root_);
     ASSERT_TRUE(found.opaque.empty()) << line;
     std::string why;
-    for (const auto& command : found.commands) for (const auto& reason : command.reasons) why += "\n  " + reason;
+    for (const auto& command : found.commands)
+      for (const auto& reason : command.reasons) why += "\n  " + reason;
     EXPECT_TRUE(found.effects.within({Effect::Read})) << line << why;
     run(line);
     unpinned += planted();

@@ -46,7 +46,11 @@ TEST(StrictToml, ReadsTablesAndArraysOfTables) {
   ASSERT_EQ(rules.size(), 2U);
   EXPECT_EQ(rules[1].requiredString("name"), "b");
   EXPECT_EQ(rules[1].stringMap("labels").at("env"), "prod");
-  for (const auto& rule : rules) { (void)rule.stringMap("labels"); (void)rule.requiredString("name"); rule.finish(); }
+  for (const auto& rule : rules) {
+    (void)rule.stringMap("labels");
+    (void)rule.requiredString("name");
+    rule.finish();
+  }
   document->root().finish();
   EXPECT_TRUE(document->error().empty()) << document->error();
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// tests/vectors/policy/commands.jsonl: what a real bash or dash ran for each line. A line is opaque, or it decomposes as the file says, every
-// command that really ran is among the decomposed ones, and its effects hold what the file says (unknown stands for any effect).
+// tests/vectors/policy/commands.jsonl: what a real bash or dash ran for each line. A line is opaque, or it decomposes as the file says,
+// every command that really ran is among the decomposed ones, and its effects hold what the file says (unknown stands for any effect).
 #include <gtest/gtest.h>
 
 #include <fstream>
-
 #include <nlohmann/json.hpp>
 
 #include "policy/classify.h"
@@ -44,8 +43,10 @@ std::vector<Vector> vectors() {
     const json entry = json::parse(text, nullptr, false);
     if (entry.is_discarded()) continue;
     Vector vector{entry["id"], entry["line"], entry["shell"], false, {}, {}, {}};
-    if (entry["must_decompose_to"].is_string()) vector.must_be_opaque = true;
-    else vector.commands = entry["must_decompose_to"].get<std::vector<std::vector<std::string>>>();
+    if (entry["must_decompose_to"].is_string())
+      vector.must_be_opaque = true;
+    else
+      vector.commands = entry["must_decompose_to"].get<std::vector<std::vector<std::string>>>();
     if (entry["bash_ran"].is_array()) vector.ran = entry["bash_ran"].get<std::vector<std::vector<std::string>>>();
     for (const std::string& name : entry["effects"].get<std::vector<std::string>>()) {
       if (const auto effect = effectNamed(name)) vector.effects.add(*effect);
@@ -83,11 +84,13 @@ TEST(Vectors, AreOpaqueOrDecomposeAsARealShellRanThem) {
     ++decomposed;
     EXPECT_FALSE(vector.must_be_opaque);
     for (const auto& wanted : vector.commands) {
-      EXPECT_TRUE(std::any_of(found.commands.begin(), found.commands.end(), [&](const ClassifiedCommand& each) { return equal(each.command.argv, wanted); }))
+      EXPECT_TRUE(std::any_of(found.commands.begin(), found.commands.end(),
+                              [&](const ClassifiedCommand& each) { return equal(each.command.argv, wanted); }))
           << "not decomposed: " << json(wanted).dump();
     }
     for (const auto& ran : vector.ran) {
-      EXPECT_TRUE(std::any_of(found.commands.begin(), found.commands.end(), [&](const ClassifiedCommand& each) { return covers(each.command.argv, 0, ran, 0); }))
+      EXPECT_TRUE(std::any_of(found.commands.begin(), found.commands.end(),
+                              [&](const ClassifiedCommand& each) { return covers(each.command.argv, 0, ran, 0); }))
           << "ran but not decomposed: " << json(ran).dump();
     }
   }

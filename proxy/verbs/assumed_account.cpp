@@ -17,7 +17,8 @@ policy::Account assumedAccount(const std::string& login, const std::string& shel
   account.bash = "/bin/bash";
   account.env_default_signal = true;
   account.startup_trusted = true;
-  account.records = {{"umask", "0022"}, {"cwd", account.cwd}, {"sh", "/usr/bin/dash"}};
+  account.records = {{"umask", "0022"}, {"cwd", account.cwd}, {"sh", "/usr/bin/dash"},
+                     {"t.env", "/usr/bin/env"}, {"t.bash", "/usr/bin/bash"}, {"ppid", "sshd"}};
   account.snapshot = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", account.home}, {"USER", login},
                       {"LOGNAME", login}, {"SHELL", account.shell}, {"LANG", "C.UTF-8"}};
   account.hash = "assumed";

@@ -38,8 +38,20 @@ std::string labelsText(const std::map<std::string, std::string>& labels) {
   return text.empty() ? "-" : text;
 }
 
+// The protocol's object, and for holds and requests what scripts would else put together: "hold" as approve takes it, the command as text.
+nlohmann::ordered_json jsonOfItem(const control::Item& item) {
+  auto object = nlohmann::ordered_json::parse(control::jsonOf(item), nullptr, false);
+  const auto add = [&object](std::uint64_t id, const std::string& tag, const std::string& command) {
+    object["hold"] = std::to_string(id) + "-" + tag;
+    object["command_text"] = command;
+  };
+  if (const auto* hold = std::get_if<control::Hold>(&item)) add(hold->id, hold->tag, hold->command);
+  if (const auto* own = std::get_if<control::OwnRequest>(&item)) add(own->id, own->tag, own->command);
+  return object;
+}
+
 void printJson(const control::Answer& answer) {
-  for (const auto& item : answer.items) putJsonText(control::jsonOf(item));
+  for (const auto& item : answer.items) putJson(jsonOfItem(item));
 }
 
 void printField(std::string_view name, std::string_view value) {

@@ -47,11 +47,6 @@ void putJson(const nlohmann::ordered_json& object) {
   putLine(object.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-void putJsonText(std::string_view text) {
-  const auto object = nlohmann::ordered_json::parse(text, nullptr, false);
-  if (!object.is_discarded()) putJson(object);
-}
-
 namespace {
 
 // Columns on the screen, for text that shown() let through: one a code point. Wide characters make a row ragged, nothing worse.

@@ -26,8 +26,6 @@ void note(std::string_view text);
 /// One JSON object on a line of its own, in ASCII. Strings that are not UTF-8 get U+FFFD: the exact bytes have a base64 field where they
 /// matter.
 void putJson(const nlohmann::ordered_json& object);
-/// The same for an object that is JSON text already.
-void putJsonText(std::string_view text);
 
 /// Rows with a heading, columns aligned by their longest cell; the last column is not padded. Cells must be safe to print.
 class Columns {

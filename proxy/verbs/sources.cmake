@@ -16,7 +16,10 @@ list(APPEND PTYGATE_VERBS_SOURCES
      ${CMAKE_CURRENT_LIST_DIR}/recorded_session.cpp
      ${CMAKE_CURRENT_LIST_DIR}/replay.cpp
      ${CMAKE_CURRENT_LIST_DIR}/review.cpp
+     ${CMAKE_CURRENT_LIST_DIR}/serve.cpp
+     ${CMAKE_CURRENT_LIST_DIR}/sessions.cpp
      ${CMAKE_CURRENT_LIST_DIR}/set_up_text.cpp
      ${CMAKE_CURRENT_LIST_DIR}/table.cpp
      ${CMAKE_CURRENT_LIST_DIR}/target_verbs.cpp
-     ${CMAKE_CURRENT_LIST_DIR}/watch.cpp)
+     ${CMAKE_CURRENT_LIST_DIR}/watch.cpp
+     ${CMAKE_CURRENT_LIST_DIR}/worker.cpp)

@@ -44,15 +44,14 @@ std::vector<Verb> makeTable() {
         {"--person", Kind::List, "NAME=KEYFILE", "a person who may review, audit and operate, and their public key (file)"},
         {"--unix-user", Kind::Text, "USER", "the local user that is the first person (verbs over the control socket)"},
         {"--target", Kind::List, "NAME=LOGIN@HOST:PORT[,LOGIN…]", "a target, its logins and address"},
-        {"--host-key", Kind::List, "FILE|LINE", "the target's host key: a .pub file or a \"type base64\" line; with several targets, the nth belongs to the nth"},
+        {"--host-key", Kind::List, "FILE|LINE", "its host key, a .pub file or \"type base64\" line; the nth is the nth target's"},
         {"--label", Kind::List, "KEY=VALUE", "a label of every target given here, such as env=prod"},
         {"--listen-agents", Kind::Text, "ADDRESS:PORT", "where agents connect (default 0.0.0.0:2222; port 0: any free one)"},
         {"--listen-people", Kind::Text, "ADDRESS:PORT", "where people connect (default 0.0.0.0:2223; port 0: any free one)"},
         {"--trust-account-rc", Kind::Flag, "", "trust the start-up files of the targets' accounts (see targets set-up)"}},
        init},
       {"serve", Audience::Operate, Remote::Never, "run the gate in the foreground", "SIGTERM ends it gracefully, SIGHUP reloads. Logs go to stderr.",
-       {{"--workers", Kind::Number, "N", "agents' worker processes (default: as configured, else one per core up to 4)"}},
-       serve},
+       {}, serve},
       {"status", Audience::Operate, Remote::AsksGate, "what the gate does, and what is UNSAFE; for agents: their own requests",
        "Lines that begin with UNSAFE say which protection is missing.", {kJson}, gateStatus},
       {"reload", Audience::Operate, Remote::AsksGate, "read configuration and policy again; a bad file changes nothing", "", {}, reload},
@@ -85,7 +84,8 @@ std::vector<Verb> makeTable() {
        {kSession, {"--all", Kind::Flag, "", "from the session's beginning (default: from now)"}}, watchSession},
       // ---- audit
       {"sessions", Audience::Audit, Remote::Audit, "recorded sessions, oldest first",
-       "FILTER is key:value; all must match: agent: target: login: verdict: since: until: text: (times as 2026-11-20 or 2026-11-20T10:00:00Z)",
+       "FILTER is key:value; all must match. agent: target: login: verdict: rule: reviewer: exit: session: (the whole value), command: text: (a part\n"
+       "of it), since: until: (2026-11-20, 2026-11-20T10:00:00Z, or an age: 90m, 24h, 7d). Exit status 1 when there are none.",
        {{"FILTER", Kind::List, "", "which sessions"}, kJson}, listSessions},
       {"replay", Audience::Audit, Remote::Audit, "play a recorded session in the terminal",
        "Keys: space pauses, right and left arrow (or . and ,) go 5 s on or back, [ and ] to the previous and next command, + and - change\n"

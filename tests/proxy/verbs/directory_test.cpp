@@ -172,11 +172,11 @@ TEST_F(Directory, SetUpPrintsARestrictedLineForIdentityTargets) {
 
 TEST_F(Directory, PolicyCheckNamesFileLineAndNearestKey) {
   const std::string dir = made();
-  writeFile(temp_.at("bad.toml"), "[[rule]]\nname = \"x\"\nefects = [\"read\"]\nverdict = \"allow\"\n");
+  writeFile(temp_.at("bad.toml"), "[[rule]]\nname = \"x\"\neffects = [\"read\"]\nverdict = \"allow\"\nadvise = \"x\"\n");
   const Ran ran = run({"policy", "check", temp_.at("bad.toml"), "--dir", dir});
   EXPECT_EQ(ran.status, 1);
-  EXPECT_THAT(ran.err, HasSubstr("bad.toml:3"));
-  EXPECT_THAT(ran.err, HasSubstr("effects"));
+  EXPECT_THAT(ran.err, HasSubstr("bad.toml:5"));
+  EXPECT_THAT(ran.err, HasSubstr("advice"));
 }
 
 TEST_F(Directory, PolicyCheckRefusesLooseKeyPermissions) {

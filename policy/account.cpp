@@ -233,7 +233,8 @@ tl::expected<std::map<std::string, std::string>, std::string> recordsOf(std::str
     if (!isKnownKey(key)) return refusal("the survey's answer has an unknown key");
     // The script names a directory twice when it plays two parts; then both values agree.
     const auto [place, is_new] = records.emplace(key, value);
-    if (!is_new && place->second != value) return refusal("the survey's answer contradicts itself about " + key.substr(0, 64));
+    if (!is_new && place->second != value)
+      return refusal("the survey's answer contradicts itself about " + (allOf(key, isPrintable) ? key.substr(0, 64) : "a path"));
   }
   for (const char* key : {"v",    "lpath",  "lhome", "lshell", "preload", "benv",  "lxdg", "umask", "cwd",  "uid", "gid",
                           "user", "passwd", "home",  "shell",  "t.bash",  "t.env", "sh",   "bashv", "envv", "ppid"}) {

@@ -22,11 +22,18 @@ std::string listOf(EffectSet effects) {
   return text.empty() ? "no effect" : text;
 }
 
+// Cut between characters, so that valid UTF-8 stays valid: reasons end in JSON.
+std::string shortened(const std::string& text) {
+  std::size_t cut = std::min(text.size(), kMaxQuotedBytes);
+  while (cut > 0 && cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U) --cut;
+  return text.substr(0, cut);
+}
+
 /// "2 (rm: destructive)": enough for a reason; the whole command is shown beside it.
 std::string describe(const Classification& line, std::size_t index) {
   const ClassifiedCommand& command = line.commands[index];
   std::string name = "(no command)";
-  if (!command.command.argv.empty()) name = command.command.argv.front().text.substr(0, kMaxQuotedBytes);
+  if (!command.command.argv.empty()) name = shortened(command.command.argv.front().text);
   return std::to_string(index + 1) + " (" + name + ": " + listOf(command.effects) + ")";
 }
 

@@ -23,18 +23,26 @@ on_timeout = "expire"     # nobody answered: the command does not run
 name = "read-only commands"
 verdict = "allow"
 effects = ["read"]
-match = ["git status", "git log --oneline | head -5", "df -h", "uptime"]
+match = ["git log --oneline | head -5", "df -h", "uptime"]
 no_match = ["rm -rf /srv/app", "cat /etc/shadow", "curl http://example.com/", "git push", "echo x > /etc/motd"]
 
-# Start, stop and restart of services. When you trust an agent with it, make this an allow rule for your staging targets:
-# add targets = ["env=staging"] and verdict = "allow".
+# `git status` and `git diff` are not covered: they can run filters that the repository's own .git/config names. Where nobody but people
+# you trust writes the repositories, you can allow them:
+# [[rule]]
+# name = "git work tree"
+# verdict = "allow"
+# argv = ["git", "{oneof:status|diff}", "{flags}*"]
+# effects = ["read", "exec"]
+
+# Start, reload and restart of services (stopping one counts as destructive, below). When you trust an agent with it, make this an allow
+# rule for your staging targets: write verdict = "allow" and targets = ["env=staging"] instead of verdict and approvals.
 [[rule]]
 name = "service restarts"
 verdict = "hold"
-argv = ["systemctl", "{oneof:restart|reload|start|stop}", "{unit}"]
+argv = ["systemctl", "{oneof:restart|reload|start}", "{unit}"]
 approvals = 1
-match = ["systemctl restart nginx", "sudo systemctl stop app.service"]
-no_match = ["systemctl status nginx"]
+match = ["systemctl restart nginx", "sudo systemctl start app.service"]
+no_match = ["systemctl status nginx", "systemctl stop nginx"]
 
 )toml";
 

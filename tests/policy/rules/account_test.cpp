@@ -50,6 +50,9 @@ TEST(Survey, RefusesRecordsThatItsScriptCannotHaveWritten) {
   std::string contradiction = surveyAnswer();
   contradiction.insert(contradiction.find("uid=0"), std::string("d:/root=0 0 777 directory\0", 26));
   EXPECT_THAT(errorOf(contradiction), HasSubstr("contradicts itself about d:/root"));
+  std::string escape = surveyAnswer({{"P:/\x1b[2J", "1"}});
+  escape.insert(escape.find("uid=0"), std::string("P:/\x1b[2J=2\0", 10));
+  EXPECT_THAT(errorOf(escape), HasSubstr("contradicts itself about a path"));
   EXPECT_THAT(errorOf(surveyAnswer({{"evil", "1"}})), HasSubstr("unknown key"));
   EXPECT_THAT(errorOf(surveyAnswer({{"v", "2"}})), HasSubstr("another version"));
   std::string naked = surveyAnswer();

@@ -10,9 +10,9 @@
 namespace ptygate::policy {
 namespace {
 
-using testing::accountWith;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::workAccount;
 
 PeopleFacts people() {
   PeopleFacts facts;
@@ -36,7 +36,7 @@ Request requestOf(std::string command) {
   request.login = "root";
   request.labels = {{"env", "staging"}};
   request.command = std::move(command);
-  request.account = accountWith();
+  request.account = workAccount();
   return request;
 }
 
@@ -162,7 +162,7 @@ TEST(Evaluate, KeepsTheNarrowerReviewersOfSeveralHolds) {
 }
 
 TEST(Evaluate, HoldWinsOverAllow) {
-  const Decision decision = decide(kReads + rule("look", "hold", "programs = [\"ls\"]"), "git status; ls");
+  const Decision decision = decide(kReads + rule("look", "hold", "programs = [\"ls\"]"), "git log; ls");
   EXPECT_EQ(decision.verdict, Verdict::Hold);
   EXPECT_THAT(decision.reason, HasSubstr("held by rule \"look\": command 2 (ls: read)"));
 }
@@ -282,23 +282,23 @@ TEST(ArgvRule, FlagsAreOnlyTheCatalogsWithinTheEffects) {
   const std::string rules = rule("log", "allow", "argv = [\"git\", \"log\", \"{flags}*\"]\neffects = [\"read\"]");
   EXPECT_EQ(verdictOf(rules, "git log"), "allow");
   EXPECT_EQ(verdictOf(rules, "git log --oneline --stat"), "allow");
-  for (const char* line : {"git log --output=/etc/x", "git log --nosuchflag", "git log --outp=/x", "git log main", "git status"})
+  for (const char* line : {"git log --output=/etc/x", "git log --nosuchflag", "git log --outp=/x", "git log main", "git show"})
     EXPECT_EQ(verdictOf(rules, line), "hold") << line;
 }
 
 TEST(ArgvRule, RuntimePlaceholderTakesOneWordThatIsNamed) {
   const std::string rules = kReads + rule("echo", "allow", "argv = [\"deploy-tool\", \"{runtime}\"]");
-  EXPECT_EQ(verdictOf(rules, "deploy-tool \"$(git status)\""), "allow");
-  EXPECT_EQ(verdictOf(rules, "deploy-tool $(git status)"), "hold");
+  EXPECT_EQ(verdictOf(rules, "deploy-tool \"$(git log)\""), "allow");
+  EXPECT_EQ(verdictOf(rules, "deploy-tool $(git log)"), "hold");
   EXPECT_EQ(verdictOf(rules, "deploy-tool literal"), "hold");
   EXPECT_EQ(verdictOf(rules, "deploy-tool \"$(rm x)\""), "hold");
 }
 
 TEST(ProgramsKey, NarrowsAnAllowRule) {
   const std::string rules = rule("git", "allow", "programs = [\"git\"]\neffects = [\"read\"]");
-  EXPECT_EQ(verdictOf(rules, "git status"), "allow");
+  EXPECT_EQ(verdictOf(rules, "git log"), "allow");
   EXPECT_EQ(verdictOf(rules, "ls"), "hold");
-  EXPECT_EQ(verdictOf(rules, "/tmp/git status"), "hold");
+  EXPECT_EQ(verdictOf(rules, "/tmp/git log"), "hold");
 }
 
 // ---- what auto-allow rests on ----
@@ -309,18 +309,18 @@ TEST(AutoAllow, IsAHoldWhereTheAccountDoesNotCarryIt) {
     Request request;
   };
   std::vector<Row> rows;
-  rows.push_back({"was not surveyed", requestOf("ls")});
+  rows.push_back({"was not surveyed", requestOf("uptime")});
   rows.back().request.account.reset();
   const auto add = [&](const char* says, const std::map<std::string, std::string>& changes, const char* line = "ls") {
     rows.push_back({says, requestOf(line)});
-    rows.back().request.account = accountWith(changes);
+    rows.back().request.account = workAccount(changes);
   };
   add("login shell /bin/zsh is not one", {{"shell", "/bin/zsh"}});
   add("login shell /usr/bin/fish is not one", {{"shell", "/usr/bin/fish"}});
-  add("start-up files are not trusted: home directory", {{"d:/root", "1000 1000 755 directory"}});
+  add("start-up files are not trusted: home directory", {{"d:/srv/app", "1000 1000 755 directory"}});
   add("start-up files are not trusted: the login environment sets LD_PRELOAD", {{"preload", "/x.so"}});
   add("no usable /bin/bash", {{"bashv", ""}});
-  add("not sshd", {{"ppid", "dropbear"}}, "ls 'a b'");
+  add("not sshd", {{"ppid", "dropbear"}}, "echo 'a!b'");
   for (const Row& row : rows) {
     const Decision decision = decide(kReads, row.request);
     EXPECT_EQ(decision.verdict, Verdict::Hold) << row.says;
@@ -332,10 +332,10 @@ TEST(AutoAllow, IsAHoldWhereTheAccountDoesNotCarryIt) {
 
 TEST(AutoAllow, MayTrustTheAccountOnTheOperatorsWordButNotAPreload) {
   Request request = requestOf("ls");
-  request.account = accountWith({{"d:/root", "1000 1000 755 directory"}});
+  request.account = workAccount({{"d:/srv/app", "1000 1000 755 directory"}});
   request.trust_account_rc = true;
   EXPECT_EQ(decide(kReads, request).verdict, Verdict::Allow);
-  request.account = accountWith({{"preload", "/x.so"}});
+  request.account = workAccount({{"preload", "/x.so"}});
   EXPECT_EQ(decide(kReads, request).verdict, Verdict::Hold);
 }
 
@@ -343,16 +343,16 @@ TEST(AutoAllow, StillDeniesAndHoldsWithoutASurvey) {
   Request request = requestOf("rm -rf x");
   request.account.reset();
   EXPECT_EQ(decide(rule("d", "deny", "programs = [\"rm\"]"), request).verdict, Verdict::Deny);
-  request.account = accountWith({{"shell", "/usr/bin/fish"}});
+  request.account = workAccount({{"shell", "/usr/bin/fish"}});
   EXPECT_EQ(decide(rule("d", "deny", "programs = [\"rm\"]"), request).verdict, Verdict::Deny);
 }
 
 TEST(AutoAllow, SendsTheCanonicalFormWithPins) {
-  const Decision decision = decide(kReads, "git   status");
+  const Decision decision = decide(kReads, "git   log");
   EXPECT_EQ(decision.verdict, Verdict::Allow);
   EXPECT_EQ(decision.form, SendForm::Canonical);
-  EXPECT_THAT(decision.canonical, HasSubstr("status"));
-  EXPECT_THAT(decision.canonical, HasSubstr("core.fsmonitor="));
+  EXPECT_THAT(decision.canonical, HasSubstr("log"));
+  EXPECT_THAT(decision.canonical, HasSubstr("core.fsmonitor=false"));
   EXPECT_FALSE(decision.pins.empty());
   EXPECT_FALSE(decision.laboratory);
 }
@@ -436,14 +436,13 @@ TEST(RecordHash, IsGrantedOnlyByNameAndNeverForSecretsOrTheUnknown) {
 TEST(Explain, ShowsWordsEffectsAndEveryRuleTried) {
   const auto rules =
       load(kReads + rule("restart", "hold", "argv = [\"systemctl\", \"restart\", \"{unit}\"]") + rule("other", "deny", "agents = [\"x\"]"));
-  Request request = requestOf("ls -l 'a b' && rm -rf \"$HOME\"; cat 'x\x1b[2J' > /srv/o");
+  Request request = requestOf("ls -l 'a b' && rm -rf \"$HOME\"; cat 'gr\xc3\xbcn' > /srv/o");
   Derivation derivation;
   const Decision decision = evaluate(*rules, Catalog::builtin(), request, WallTime{}, &derivation);
   const std::string text = explainText(request, decision, derivation);
-  if (derivation.classification.opaque.empty()) {
-    EXPECT_THAT(text, HasSubstr("1. ls -l [a b]"));
-    EXPECT_THAT(text, HasSubstr("destructive"));
-  }
+  EXPECT_THAT(text, HasSubstr("1. ls -l [a b]"));
+  EXPECT_THAT(text, HasSubstr("destructive"));
+  EXPECT_THAT(text, HasSubstr("[gr\\xc3\\xbcn]"));
   EXPECT_THAT(text, HasSubstr("verdict: hold by (unmatched)"));
   EXPECT_THAT(text, HasSubstr("rule \"other\": no, another agent"));
   EXPECT_THAT(text, HasSubstr("rule \"restart\": no, it matches no command of the line"));
@@ -462,7 +461,7 @@ TEST(Explain, JsonIsOneLineAlsoForBytesThatAreNoText) {
 
 TEST(Evaluate, IsAFunctionOfItsInputs) {
   const auto rules = load(kReads);
-  for (const char* line : {"ls", "eval x", "rm -rf x", "git status; nosuch"}) {
+  for (const char* line : {"ls", "eval x", "rm -rf x", "git log; nosuch"}) {
     Derivation first;
     Derivation second;
     const Decision a = evaluate(*rules, Catalog::builtin(), requestOf(line), WallTime{}, &first);

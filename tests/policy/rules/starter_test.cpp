@@ -36,7 +36,7 @@ Decision decide(const std::string& line, int count = 2) {
   request.target = "web1";
   request.login = "root";
   request.command = line;
-  request.account = testing::accountWith();
+  request.account = testing::workAccount();
   return evaluate(*starter(count), Catalog::builtin(), request, WallTime{});
 }
 
@@ -68,16 +68,19 @@ TEST(Starter, GivesEachLineItsVerdict) {
   };
   const Row rows[] = {
       {"ls -la /var/log", "allow", "read-only commands", 1},
-      {"git status", "allow", "read-only commands", 1},
+      {"git show --stat", "allow", "read-only commands", 1},
+      {"git status", "hold", "(unmatched)", 1},
       {"git log --oneline | head -5", "allow", "read-only commands", 1},
       {"df -h; uptime; free -m", "allow", "read-only commands", 1},
-      {"grep -rn TODO /srv/app/src", "allow", "read-only commands", 1},
+      {"grep -n TODO /srv/app/src/main.c", "allow", "read-only commands", 1},
+      {"grep -rn TODO /srv/app", "hold", "(unmatched)", 1},
       {"systemctl status nginx --no-pager", "allow", "read-only commands", 1},
       {"echo hello", "allow", "read-only commands", 1},
       {"uname -a", "allow", "read-only commands", 1},
       {"systemctl restart nginx", "hold", "service restarts", 1},
       {"systemctl reload nginx.service", "hold", "service restarts", 1},
-      {"sudo systemctl stop app", "hold", "service restarts", 1},
+      {"sudo systemctl start app", "hold", "service restarts", 1},
+      {"systemctl stop app", "hold", "destructive commands", 2},
       {"rm -rf /srv/app", "hold", "destructive commands", 2},
       {"ls && rm -rf /srv/app", "hold", "destructive commands", 2},
       {"systemctl stop app && rm -rf /srv/app", "hold", "destructive commands", 2},
@@ -103,6 +106,27 @@ TEST(Starter, GivesEachLineItsVerdict) {
     EXPECT_EQ(decision.rule, row.rule) << row.line << ": " << decision.reason;
     EXPECT_EQ(decision.approvals, row.approvals) << row.line;
   }
+}
+
+// What the comments offer has to work when somebody takes it.
+TEST(Starter, RuleThatItsCommentsOfferWorks) {
+  std::string text = starterPolicy(2);
+  const std::size_t from = text.find("# [[rule]]\n# name = \"git work tree\"");
+  ASSERT_NE(from, std::string::npos);
+  const std::size_t to = text.find("\n\n", from);
+  for (std::size_t at = from; at < to && at != std::string::npos;
+       at = text.find("\n# ", at) == std::string::npos ? to : text.find("\n# ", at) + 1) {
+    if (at < to && text.compare(at, 2, "# ") == 0) text.replace(at, 2, "  ");
+  }
+  const auto rules = RuleSet::load(text, "policy.toml", Catalog::builtin(), reviewers(2));
+  ASSERT_TRUE(rules) << rules.error();
+  Request request;
+  request.agent = "bot";
+  request.command = "git status -s";
+  request.account = testing::workAccount();
+  EXPECT_EQ(evaluate(**rules, Catalog::builtin(), request, WallTime{}).rule, "git work tree");
+  request.command = "git push -f";
+  EXPECT_EQ(evaluate(**rules, Catalog::builtin(), request, WallTime{}).verdict, Verdict::Hold);
 }
 
 TEST(Starter, AsksOneWhereThereIsOnlyOne) {

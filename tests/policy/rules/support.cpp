@@ -157,4 +157,9 @@ Account accountWith(const std::map<std::string, std::string>& changes) {
   return std::move(*account);
 }
 
+Account workAccount(std::map<std::string, std::string> changes) {
+  changes.insert({{"home", "/srv/app"}, {"cwd", "/srv/app"}, {"d:/srv/app", "0 0 755 directory"}, {"d:/srv", "0 0 755 directory"}});
+  return accountWith(changes);
+}
+
 }  // namespace ptygate::policy::testing

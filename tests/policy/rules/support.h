@@ -34,4 +34,7 @@ struct RunResult {
 /// parseSurvey of surveyAnswer; ends the test program when it does not parse.
 [[nodiscard]] Account accountWith(const std::map<std::string, std::string>& changes = {});
 
+/// The same with the home /srv/app, root's as well: below /root the catalog takes every read for a secret one.
+[[nodiscard]] Account workAccount(std::map<std::string, std::string> changes = {});
+
 }  // namespace ptygate::policy::testing

@@ -3,9 +3,11 @@
 // Not here: how they are written (cast_encoder, ledger) and what a decision is (policy, the desk).
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -55,6 +57,16 @@ struct LedgerEvent {
   LedgerEvent& set(std::string name, std::string value);
   LedgerEvent& set(std::string name, const char* value);
   LedgerEvent& set(std::string name, std::string_view value);
+  /// Any integer that fits, and bool. A template so that a literal 0 is a number, not a null `const char*`.
+  template <std::integral T>
+    requires(std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t))
+  LedgerEvent& set(std::string name, T value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return set(std::move(name), LedgerValue(value));
+    } else {
+      return set(std::move(name), LedgerValue(static_cast<std::int64_t>(value)));
+    }
+  }
 
   /// The field, or nullptr when it is absent.
   [[nodiscard]] const LedgerValue* find(std::string_view name) const;

@@ -95,6 +95,9 @@ void SessionIndex::join(std::int64_t request, const std::string& session) {
   }
   SessionRow& row = rows_[by_session_.find(session)->second];
   row.start = std::min(row.start, old.start);
+  for (std::string SessionRow::* field : {&SessionRow::agent, &SessionRow::target, &SessionRow::login, &SessionRow::peer}) {
+    if ((row.*field).empty()) row.*field = std::move(old.*field);
+  }
   row.commands.push_back(std::move(old.commands[known->second.command]));
   old.commands.clear();  // an empty row without a session: take() drops it
   known->second = {by_session_.find(session)->second, row.commands.size() - 1};

@@ -91,6 +91,10 @@ TEST(LedgerLine, GivesBackEveryByte) {
   EXPECT_EQ(back->event, event);
 }
 
+TEST(LedgerEvent, TakesALiteralZeroForANumber) {
+  EXPECT_EQ(encodeLedgerLine(0, wall(), LedgerEvent{"exit", {}}.set("status", 0)), R"({"n":0,"at":"2026-11-20T10:07:32.123Z","kind":"exit","status":0})");
+}
+
 TEST(LedgerDeathTest, RefusesReservedAndRepeatedNames) {
   for (const char* name : {"n", "at", "kind", "x_base64", "", "twice"}) {
     LedgerEvent event{"exit", {}};

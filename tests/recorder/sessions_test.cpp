@@ -96,7 +96,7 @@ TEST(SessionIndex, JoinsARequestToTheSessionThatComesLater) {
   lines.add(event("decision").set("request", 5).set("session", kSession).set("verdict", "allow"));
   const auto rows = lines.rows();
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].agent + rows[0].target, "web1");
+  EXPECT_EQ(rows[0].agent + "@" + rows[0].target, "bot@web1");
   EXPECT_EQ(rows[0].commands[0].command, "id");
   EXPECT_EQ(rows[0].start, wall());
 }

@@ -96,13 +96,16 @@ int exportSession(const Arguments& arguments, const Caller& caller) {
   Output output(file.valid() ? file.get() : STDOUT_FILENO);
   const auto done = writeForm(*session, form, [&output](std::string_view piece) { return output.write(piece); });
   output.finish();
-  if (!done) return fail(kNegative, shown(done.error().text));
   if (output.error() == EPIPE) return kDone;  // the reader has seen enough
-  if (output.error() != 0 || (file.valid() && ::fsync(file.get()) != 0)) {
-    return fail(kNegative, "the export is not complete: cannot write " + (file.valid() ? shown(path) : std::string("the output")) + ": " + std::strerror(errno));
+  const bool written = output.error() == 0 && (!file.valid() || ::fsync(file.get()) == 0);
+  const int cause = output.error() != 0 ? output.error() : errno;
+  if (done && written) {
+    if (file.valid()) note(shown(path) + ": " + bytesText(output.written()));
+    return kDone;
   }
-  if (file.valid()) note(shown(path) + ": " + bytesText(output.written()));
-  return kDone;
+  if (file.valid()) ::unlink(path.c_str());  // half an export must not be taken for a whole one; this process made the file
+  if (!done) return fail(kNegative, shown(done.error().text));
+  return fail(kNegative, "the export is not complete: cannot write " + (file.valid() ? shown(path) : std::string("the output")) + ": " + std::strerror(cause));
 }
 
 }  // namespace ptygate::verbs

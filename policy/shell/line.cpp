@@ -33,7 +33,7 @@ ParseResult parseLine(std::string_view bytes, Dialect dialect) {
   if (!parser.parseAll(tree->root)) return {std::nullopt, {parser.reason()}};
   listCommands(*tree, dialect);
   for (const SimpleCommand& command : tree->commands) {
-    if (const char* why = refuseCommand(command)) return {std::nullopt, {why}};
+    if (const char* why = refuseCommand(command, dialect)) return {std::nullopt, {why}};
   }
   return {ParsedLine(std::move(tree)), {}};
 }

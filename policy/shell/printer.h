@@ -9,7 +9,15 @@
 
 namespace ptygate::policy {
 
-/// True when every edit names a word that exists and no word is replaced twice. The two functions below need it.
+/// A word of a simple command after its edits: of the tree, or inserted by an edit.
+struct EditedWord {
+  const WordNode* node = nullptr;
+  const std::string* literal = nullptr;
+};
+
+[[nodiscard]] std::vector<EditedWord> editedWords(const CommandNode& node, const std::vector<Edit>& edits);
+
+/// True when every edit names a word that exists and no word is replaced twice. All functions here need it.
 [[nodiscard]] bool editsApply(const std::vector<SimpleCommand>& commands, const std::vector<Edit>& edits);
 
 /// The canonical line: a valid line of every dialect that the tree's own line was valid in.

@@ -89,7 +89,7 @@ struct ParsedLine::Tree {
 void listCommands(ParsedLine::Tree& tree, Dialect dialect);
 
 /// The reason why a command could run or change more than its words say, or nullptr.
-[[nodiscard]] const char* refuseCommand(const SimpleCommand& command);
+[[nodiscard]] const char* refuseCommand(const SimpleCommand& command, Dialect dialect);
 
 /// True for a name that a line may assign to: plain lower case, no variable that programs or shells act on.
 [[nodiscard]] bool isAssignableName(std::string_view name);

@@ -369,6 +369,16 @@ TEST(Line, RefusesBashSyntaxForOtherShells) {
   }
 }
 
+TEST(Line, RefusesForAnyShWhatKornShellsEvaluate) {
+  for (const char* line :
+       {"[ \"$x\" -eq 1 ]", "test 1 -lt \"$x\"", "[ x -eq 1 ]", "exit \"$x\"", "for i in a; do break $x; done", "ulimit -n $x"}) {
+    EXPECT_EQ(reasonOf(line, Dialect::Bash), "") << line;
+    EXPECT_EQ(reasonOf(line, Dialect::Dash), "") << line;
+    EXPECT_NE(reasonOf(line, Dialect::Sh), "") << line;
+  }
+  EXPECT_EQ(reasonOf("[ 1 -eq 2 ] && exit 3", Dialect::Sh), "");
+}
+
 TEST(Line, RefusesAboveItsLimits) {
   EXPECT_EQ(reasonOf("echo " + std::string(kMaxLineBytes - 5, 'a')), "");
   EXPECT_EQ(reasonOf("echo " + std::string(kMaxLineBytes - 4, 'a')), "longer than 64 KiB");

@@ -47,11 +47,11 @@ std::string readFile(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void send(int fd, const std::string& text) {
+void sendText(int fd, const std::string& text) {
   std::uint64_t size = text.size();
-  require(::write(fd, &size, sizeof size) == sizeof size, "send size");
+  require(::send(fd, &size, sizeof size, MSG_NOSIGNAL) == sizeof size, "send size");
   for (std::size_t at = 0; at < text.size();) {
-    ssize_t n = ::write(fd, text.data() + at, text.size() - at);
+    ssize_t n = ::send(fd, text.data() + at, text.size() - at, MSG_NOSIGNAL);
     require(n > 0, "send");
     at += static_cast<std::size_t>(n);
   }
@@ -164,10 +164,10 @@ bool reapAll() {
     require(pid >= 0, "fork");
     if (pid == 0) startShell(shell, line);
     bool in_time = reapAll();
-    send(fd, readFile("/log"));
-    send(fd, newFiles());
-    send(fd, readFile("/errors"));
-    send(fd, in_time ? "" : "timeout");
+    sendText(fd, readFile("/log"));
+    sendText(fd, newFiles());
+    sendText(fd, readFile("/errors"));
+    sendText(fd, in_time ? "" : "timeout");
   }
   std::_Exit(0);
 }
@@ -230,8 +230,8 @@ Sandbox::~Sandbox() {
 }
 
 Outcome Sandbox::run(const std::string& shell, const std::string& line) {
-  send(socket_, shell);
-  send(socket_, line);
+  sendText(socket_, shell);
+  sendText(socket_, line);
   std::string log;
   std::string files;
   Outcome outcome;

@@ -477,6 +477,8 @@ class CallReader {
       readValue(last->type, word, "");
       writeInto(last->type, word, count);
     }
+    // `ln -s /x/Makefile` makes ./Makefile.
+    if (last && count == 1) writeInto(last->type, Word{Word::Kind::Literal, "."}, count);
     for (const FoundFlag& flag : found_) {
       if (flag.spec->marks.contains(Mark::NotLast) && flag.value) writeInto(flag.spec->type, *flag.value, count);
     }

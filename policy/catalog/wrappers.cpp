@@ -64,10 +64,15 @@ void addRedirection(const Redirection& redirection, const Cwds& cwds, Classified
   if (writes) addPath(writePath(target, cwds), into);
 }
 
-/// A loop may run a cd again, so that "the directories so far" is no bound any more.
+/// A loop may run a cd again, so that "the directories so far" is no bound any more. `text` is canonical; a quoted word that reads like the
+/// keyword only costs precision.
 bool mayLoop(std::string_view text) {
-  return text.find("for") != std::string_view::npos || text.find("while") != std::string_view::npos ||
-         text.find("until") != std::string_view::npos;
+  for (std::string_view keyword : {"for ", "while ", "until "}) {
+    for (std::size_t at = text.find(keyword); at != std::string_view::npos; at = text.find(keyword, at + 1)) {
+      if (at == 0 || std::string_view(" ;\n({&|").find(text[at - 1]) != std::string_view::npos) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace

@@ -17,10 +17,14 @@ policy::Account assumedAccount(const std::string& login, const std::string& shel
   account.bash = "/bin/bash";
   account.env_default_signal = true;
   account.startup_trusted = true;
-  account.records = {{"umask", "0022"}, {"cwd", account.cwd}, {"sh", "/usr/bin/dash"},
+  account.records = {{"umask", "0022"},         {"cwd", account.cwd},        {"sh", "/usr/bin/dash"},
                      {"t.env", "/usr/bin/env"}, {"t.bash", "/usr/bin/bash"}, {"ppid", "sshd"}};
-  account.snapshot = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", account.home}, {"USER", login},
-                      {"LOGNAME", login}, {"SHELL", account.shell}, {"LANG", "C.UTF-8"}};
+  account.snapshot = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
+                      {"HOME", account.home},
+                      {"USER", login},
+                      {"LOGNAME", login},
+                      {"SHELL", account.shell},
+                      {"LANG", "C.UTF-8"}};
   account.hash = "assumed";
   return account;
 }
@@ -31,7 +35,9 @@ AccountForExplain accountFor(const std::string& login, const std::string& assume
   if (!assumed_shell.empty()) {
     return {assumedAccount(login, assumed_shell), "assumed: /bin/" + assumed_shell + " with trusted start-up files; nothing was surveyed"};
   }
-  return {std::nullopt, "not known offline, so that nothing is allowed without a person; --assume-shell bash supposes one, `ptygate targets show` tells the real one"};
+  return {std::nullopt,
+          "not known offline, so that nothing is allowed without a person; --assume-shell bash supposes one, `ptygate targets show` tells "
+          "the real one"};
 }
 
 }  // namespace ptygate::verbs

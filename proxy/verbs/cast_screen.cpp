@@ -28,16 +28,21 @@ recorder::Result<std::string> CastScreen::show(recorder::CastLine line) {
   const recorder::Decoded& event = **decoded;
   switch (event.kind) {
     case Kind::Output:
-    case Kind::Error: return output(event.bytes);
-    case Kind::Marker: return ownLine(shown(event.bytes));
+    case Kind::Error:
+      return output(event.bytes);
+    case Kind::Marker:
+      return ownLine(shown(event.bytes));
     case Kind::Exit:
       ended_ = true;
       return ownLine("exit " + std::to_string(event.number));
-    case Kind::Stdin: return ownLine("stdin: " + std::to_string(event.bytes.size()) + " bytes");
-    case Kind::Secret: return ownLine("secret input: " + std::to_string(event.number) + " bytes");
+    case Kind::Stdin:
+      return ownLine("stdin: " + std::to_string(event.bytes.size()) + " bytes");
+    case Kind::Secret:
+      return ownLine("secret input: " + std::to_string(event.number) + " bytes");
     case Kind::Key:
     case Kind::Input:
-    case Kind::Resize: return std::string();
+    case Kind::Resize:
+      return std::string();
   }
   return std::string();
 }

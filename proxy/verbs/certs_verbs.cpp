@@ -74,17 +74,21 @@ int certsShow(const Arguments& arguments, const Caller& caller) {
 int certsInspect(const Arguments& arguments, const Caller& caller) {
   const std::string file = arguments.text("FILE");
   // A path over SSH would be read with the gate's rights.
-  if (caller.over_ssh && file != "-") return fail(kNotPermitted, "over SSH, certs inspect reads standard input only: ptygate certs inspect -");
+  if (caller.over_ssh && file != "-")
+    return fail(kNotPermitted, "over SSH, certs inspect reads standard input only: ptygate certs inspect -");
   const FileText text = readWhole(file, certs::kMaxCertificateLineBytes);
   if (!text.ok) return fail(kNegative, text.text);
   const auto certificate = certs::parseCertificateLine(text.text);
   if (!certificate) {
-    return fail(kNegative, std::string(file == "-" ? "standard input" : shown(file)) + " is not an OpenSSH certificate: " +
-                               shown(certificate.error().text) + ". A certificate is one line that begins with, for instance, ssh-ed25519-cert-v01@openssh.com");
+    return fail(kNegative, std::string(file == "-" ? "standard input" : shown(file)) +
+                               " is not an OpenSSH certificate: " + shown(certificate.error().text) +
+                               ". A certificate is one line that begins with, for instance, ssh-ed25519-cert-v01@openssh.com");
   }
   const certs::Description description = certs::describe(*certificate);
-  if (arguments.has("--json")) putJson(jsonOf(description));
-  else put(certs::descriptionText(description));
+  if (arguments.has("--json"))
+    putJson(jsonOf(description));
+  else
+    put(certs::descriptionText(description));
   return kDone;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verbs that ask the running gate and print its answer: the desk's (pending, show, approve, deny), agents' and people's own, the gate's status.
-// Nothing is decided here; the gate knows who is at the other end of the connection.
+// Verbs that ask the running gate and print its answer: the desk's (pending, show, approve, deny), agents' and people's own, the gate's
+// status. Nothing is decided here; the gate knows who is at the other end of the connection.
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -108,8 +108,10 @@ void printOwn(const std::vector<control::Item>& items) {
                  open ? leftText(own->expires_ms) : "-",
                  base::escapeClipped(own->command, kListedCommandBytes) + (own->reason.empty() ? "" : "  (" + shown(own->reason) + ")")});
   }
-  if (columns.empty()) putLine("no requests of yours");
-  else columns.print();
+  if (columns.empty())
+    putLine("no requests of yours");
+  else
+    columns.print();
 }
 
 // Asks, and prints the items as JSON or by `print`.
@@ -118,8 +120,10 @@ int listing(const Arguments& arguments, const Caller& caller, const std::string&
             Print print) {
   const Asked asked = ask(caller, verb, args);
   if (asked.status != kDone || !asked.answer) return asked.status;
-  if (arguments.has("--json")) printJson(*asked.answer);
-  else print(asked.answer->items);
+  if (arguments.has("--json"))
+    printJson(*asked.answer);
+  else
+    print(asked.answer->items);
   return kDone;
 }
 
@@ -128,8 +132,10 @@ int listing(const Arguments& arguments, const Caller& caller, const std::string&
 int gateStatus(const Arguments& arguments, const Caller& caller) {
   return listing(arguments, caller, "status", {}, [](const std::vector<control::Item>& items) {
     const auto* report = items.empty() ? nullptr : std::get_if<control::StatusReport>(&items.front());
-    if (report != nullptr) printReport(*report);
-    else printOwn(items);
+    if (report != nullptr)
+      printReport(*report);
+    else
+      printOwn(items);
   });
 }
 
@@ -145,8 +151,10 @@ int pending(const Arguments& arguments, const Caller& caller) {
                    hold->approved ? "approved" : std::to_string(hold->approved_by.size()) + "/" + std::to_string(hold->approvals_needed),
                    base::escapeClipped(hold->command, kListedCommandBytes)});
     }
-    if (columns.empty()) putLine("nothing is held");
-    else columns.print();
+    if (columns.empty())
+      putLine("nothing is held");
+    else
+      columns.print();
   });
 }
 
@@ -171,25 +179,32 @@ int approve(const Arguments& arguments, const Caller& caller) {
 }
 
 int deny(const Arguments& arguments, const Caller& caller) {
-  return askAndTell(caller, "deny",
-                    {{"hold", arguments.text("ID")},
-                     {"reason", arguments.text("--reason")},
-                     {"retry", arguments.text("--retry", "stop-and-report")}});
+  return askAndTell(
+      caller, "deny",
+      {{"hold", arguments.text("ID")}, {"reason", arguments.text("--reason")}, {"retry", arguments.text("--retry", "stop-and-report")}});
 }
 
-int reload(const Arguments&, const Caller& caller) { return askAndTell(caller, "reload"); }
+int reload(const Arguments&, const Caller& caller) {
+  return askAndTell(caller, "reload");
+}
 
-int agentWait(const Arguments& arguments, const Caller& caller) { return askAndTell(caller, "wait", {{"hold", arguments.text("ID")}}); }
+int agentWait(const Arguments& arguments, const Caller& caller) {
+  return askAndTell(caller, "wait", {{"hold", arguments.text("ID")}});
+}
 
-int agentCancel(const Arguments& arguments, const Caller& caller) { return askAndTell(caller, "cancel", {{"hold", arguments.text("ID")}}); }
+int agentCancel(const Arguments& arguments, const Caller& caller) {
+  return askAndTell(caller, "cancel", {{"hold", arguments.text("ID")}});
+}
 
 int whoami(const Arguments& arguments, const Caller& caller) {
   return listing(arguments, caller, "whoami", {}, [](const std::vector<control::Item>& items) {
     const auto* who = items.empty() ? nullptr : std::get_if<control::WhoAmI>(&items.front());
     if (who == nullptr) return;
     putLine(shown(who->kind) + " " + shown(who->name));
-    if (who->kind == "agent") putLine("targets: " + joined(who->targets, "none"));
-    else putLine("may: " + joined(who->may, "nothing"));
+    if (who->kind == "agent")
+      putLine("targets: " + joined(who->targets, "none"));
+    else
+      putLine("may: " + joined(who->may, "nothing"));
   });
 }
 
@@ -222,7 +237,8 @@ int targetsList(const Arguments& arguments, const Caller& caller) {
     for (const auto& item : items) {
       const auto* target = std::get_if<control::TargetRow>(&item);
       if (target == nullptr) continue;
-      columns.add({shown(target->name), shown(target->address), joined(target->logins), labelsText(target->labels), shown(target->credential)});
+      columns.add(
+          {shown(target->name), shown(target->address), joined(target->logins), labelsText(target->labels), shown(target->credential)});
     }
     columns.print();
   });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `export`: a recorded session in another form, to standard output or a new file. The forms are recorder/export's.
+#include "recorder/export.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -13,7 +15,6 @@
 #include "proxy/verbs/functions.h"
 #include "proxy/verbs/print.h"
 #include "proxy/verbs/recorded_session.h"
-#include "recorder/export.h"
 
 namespace ptygate::verbs {
 
@@ -91,7 +92,8 @@ int exportSession(const Arguments& arguments, const Caller& caller) {
   const std::string path = arguments.text("--output");
   if (arguments.has("--output")) {
     file.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file.valid()) return fail(kNegative, "cannot make " + shown(path) + ": " + std::strerror(errno) + (errno == EEXIST ? "; name a new file" : ""));
+    if (!file.valid())
+      return fail(kNegative, "cannot make " + shown(path) + ": " + std::strerror(errno) + (errno == EEXIST ? "; name a new file" : ""));
   }
   Output output(file.valid() ? file.get() : STDOUT_FILENO);
   const auto done = writeForm(*session, form, [&output](std::string_view piece) { return output.write(piece); });
@@ -105,7 +107,8 @@ int exportSession(const Arguments& arguments, const Caller& caller) {
   }
   if (file.valid()) ::unlink(path.c_str());  // half an export must not be taken for a whole one; this process made the file
   if (!done) return fail(kNegative, shown(done.error().text));
-  return fail(kNegative, "the export is not complete: cannot write " + (file.valid() ? shown(path) : std::string("the output")) + ": " + std::strerror(cause));
+  return fail(kNegative, "the export is not complete: cannot write " + (file.valid() ? shown(path) : std::string("the output")) + ": " +
+                             std::strerror(cause));
 }
 
 }  // namespace ptygate::verbs

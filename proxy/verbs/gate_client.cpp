@@ -45,11 +45,20 @@ int confirmPermission(const Verb& verb, const Caller& caller) {
   if (who != nullptr && who->kind != "agent") {
     switch (verb.remote) {
       case Remote::Never:
-      case Remote::AsksGate: break;
-      case Remote::Operate: permitted = may("operate") || (verb.audience == Audience::Policy && may("review")); break;
-      case Remote::Review: permitted = may("review"); break;
-      case Remote::Audit: permitted = may("audit"); break;
-      case Remote::Anyone: permitted = true; break;
+      case Remote::AsksGate:
+        break;
+      case Remote::Operate:
+        permitted = may("operate") || (verb.audience == Audience::Policy && may("review"));
+        break;
+      case Remote::Review:
+        permitted = may("review");
+        break;
+      case Remote::Audit:
+        permitted = may("audit");
+        break;
+      case Remote::Anyone:
+        permitted = true;
+        break;
     }
   }
   if (permitted) return kDone;

@@ -22,7 +22,7 @@ tl::expected<std::shared_ptr<const config::Config>, std::string> loadConfigOf(co
 
 tl::expected<certs::PublicKey, std::string> publicKeyOf(const Caller& caller, const std::string& file) {
   const std::string path = caller.dir + "/" + file;
-  struct stat found{};
+  struct stat found {};
   if (::stat((path + ".pub").c_str(), &found) == 0) {
     const FileText text = readWhole(path + ".pub", certs::kMaxKeyLineBytes);
     if (!text.ok) return tl::unexpected(text.text);
@@ -30,7 +30,8 @@ tl::expected<certs::PublicKey, std::string> publicKeyOf(const Caller& caller, co
     if (!line) return tl::unexpected(shown(path) + ".pub: " + shown(line.error().text));
     return std::move(line->key);
   }
-  if (caller.over_ssh) return tl::unexpected("no " + shown(file) + ".pub on the gate: its operator makes it by ssh-keygen -y -f " + shown(path));
+  if (caller.over_ssh)
+    return tl::unexpected("no " + shown(file) + ".pub on the gate: its operator makes it by ssh-keygen -y -f " + shown(path));
   auto key = certs::loadPrivateKeyFile(path);
   if (!key) return tl::unexpected(shown(key.error().text));
   return key->publicKey();

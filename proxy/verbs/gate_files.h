@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <string>
-
 #include <tl/expected.hpp>
 
 #include "certs/key.h"
@@ -17,7 +16,8 @@ namespace ptygate::verbs {
 [[nodiscard]] tl::expected<std::shared_ptr<const config::Config>, std::string> loadConfigOf(const std::string& dir);
 
 /// The public key of a private key file below DIR: from FILE.pub, which `init` writes; without it, and not over SSH, from the private key
-/// itself (which only its owner may read). A child of the gate that serves a person never loads a private key. Error: text for people, escaped.
+/// itself (which only its owner may read). A child of the gate that serves a person never loads a private key. Error: text for people,
+/// escaped.
 [[nodiscard]] tl::expected<certs::PublicKey, std::string> publicKeyOf(const Caller& caller, const std::string& file);
 
 }  // namespace ptygate::verbs

@@ -34,7 +34,8 @@ Keys keysOfText(const std::string& text, const std::string& origin) {
     }
     const auto parsed = certs::parseKeyLine(line);
     if (!parsed) {
-      return tl::unexpected(shown(origin) + ":" + std::to_string(number) + ": not a public key line (\"ssh-ed25519 AAAA…\"): " + shown(parsed.error().text));
+      return tl::unexpected(shown(origin) + ":" + std::to_string(number) +
+                            ": not a public key line (\"ssh-ed25519 AAAA…\"): " + shown(parsed.error().text));
     }
     keys.push_back(parsed->key.line() + (parsed->comment.empty() ? "" : " " + shown(parsed->comment)));
   }
@@ -92,7 +93,8 @@ std::string addTargets(const Arguments& arguments, std::vector<config::InitTarge
   }
   for (const auto& target : out) {
     if (target.host_keys.empty()) {
-      return "--target " + shown(target.name) + " needs --host-key: the target's own /etc/ssh/ssh_host_ed25519_key.pub, brought over a way that you trust";
+      return "--target " + shown(target.name) +
+             " needs --host-key: the target's own /etc/ssh/ssh_host_ed25519_key.pub, brought over a way that you trust";
     }
   }
   for (const std::string& label : arguments.list("--label")) {
@@ -111,11 +113,14 @@ void tell(const config::InitOptions& options, const config::InitDone& done) {
   for (const auto& target : options.targets) {
     for (const auto& line : target.host_keys) {
       const auto key = certs::parseKeyLine(line);
-      if (key) putLine("target " + shown(target.name) + ": host key " + key->key.fingerprint() + " — compare it with ssh-keygen -lf at the target");
+      if (key)
+        putLine("target " + shown(target.name) + ": host key " + key->key.fingerprint() +
+                " — compare it with ssh-keygen -lf at the target");
     }
   }
   putLine("next:");
-  for (const auto& target : options.targets) putLine("  ptygate targets set-up " + shown(target.name) + " --dir " + dir + "    what the target needs");
+  for (const auto& target : options.targets)
+    putLine("  ptygate targets set-up " + shown(target.name) + " --dir " + dir + "    what the target needs");
   putLine("  ptygate policy check --dir " + dir);
   putLine("  ptygate serve --dir " + dir);
 }
@@ -131,8 +136,10 @@ int init(const Arguments& arguments, const Caller&) {
   if (error.empty()) error = addIdentities(arguments.list("--person"), "--person", options.people);
   if (error.empty()) error = addTargets(arguments, options.targets);
   if (error.empty() && arguments.has("--unix-user")) {
-    if (options.people.empty()) error = "--unix-user needs --person: it names that person's account on this host";
-    else options.people.front().unix_user = arguments.text("--unix-user");
+    if (options.people.empty())
+      error = "--unix-user needs --person: it names that person's account on this host";
+    else
+      options.people.front().unix_user = arguments.text("--unix-user");
   }
   const bool trust_rc = arguments.has("--trust-account-rc");
   if (error.empty() && trust_rc && options.targets.empty()) error = "--trust-account-rc needs --target";

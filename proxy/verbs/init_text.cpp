@@ -47,7 +47,8 @@ bool writeNew(const std::string& path, std::string_view text, mode_t mode) {
 }  // namespace
 
 std::string writePublicKeys(const std::string& dir, const config::InitDone& keys) {
-  for (const auto& [file, line] : {std::pair("/keys/user_ca.pub", &keys.user_ca_line), std::pair("/keys/host_key.pub", &keys.host_key_line)}) {
+  for (const auto& [file, line] :
+       {std::pair("/keys/user_ca.pub", &keys.user_ca_line), std::pair("/keys/host_key.pub", &keys.host_key_line)}) {
     if (!writeNew(dir + file, *line + "\n", 0644)) return "cannot write " + shown(dir) + file + ": " + std::strerror(errno);
   }
   return "";

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-
 #include <tl/expected.hpp>
 
 #include "proxy/config/directory.h"

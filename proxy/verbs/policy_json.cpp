@@ -13,9 +13,12 @@ using Json = nlohmann::ordered_json;
 
 Json jsonOf(const policy::Word& word) {
   switch (word.kind) {
-    case policy::Word::Kind::Literal: return word.text;
-    case policy::Word::Kind::RuntimeOne: return Json{{"runtime", "one"}};
-    case policy::Word::Kind::RuntimeMany: return Json{{"runtime", "many"}};
+    case policy::Word::Kind::Literal:
+      return word.text;
+    case policy::Word::Kind::RuntimeOne:
+      return Json{{"runtime", "one"}};
+    case policy::Word::Kind::RuntimeMany:
+      return Json{{"runtime", "many"}};
   }
   return nullptr;
 }

@@ -2,9 +2,8 @@
 // A classified line as the JSON that `policy decompose` and `policy explain --json` print. The shape is in README.md and does not change.
 #pragma once
 
-#include <string_view>
-
 #include <nlohmann/json_fwd.hpp>
+#include <string_view>
 
 #include "policy/classify.h"
 

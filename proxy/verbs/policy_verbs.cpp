@@ -8,10 +8,10 @@
 #include "policy/rules.h"
 #include "policy/strict_toml.h"
 #include "proxy/config/directory.h"
+#include "proxy/verbs/assumed_account.h"
 #include "proxy/verbs/functions.h"
 #include "proxy/verbs/gate_files.h"
 #include "proxy/verbs/print.h"
-#include "proxy/verbs/assumed_account.h"
 
 namespace ptygate::verbs {
 
@@ -28,7 +28,8 @@ int checkPolicyFile(const std::string& file, const std::string& dir) {
   if (!rules) return fail(kNegative, shown(rules.error()));
   for (const auto& warning : (*rules)->warnings()) putLine("warning: " + shown(warning));
   if ((*rules)->hasLaboratoryAllow()) putLine("UNSAFE: an allow rule has anything = true");
-  putLine(shown(file) + ": sound, for the people and agents of " + shown(dir) + "/ptygate.toml (sha256 " + (*rules)->hash().substr(0, 16) + "…)");
+  putLine(shown(file) + ": sound, for the people and agents of " + shown(dir) + "/ptygate.toml (sha256 " + (*rules)->hash().substr(0, 16) +
+          "…)");
   return kDone;
 }
 

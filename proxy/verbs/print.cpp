@@ -19,7 +19,9 @@
 
 namespace ptygate::verbs {
 
-std::string shown(std::string_view foreign) { return base::escapeLine(foreign); }
+std::string shown(std::string_view foreign) {
+  return base::escapeLine(foreign);
+}
 
 void put(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return;
@@ -87,10 +89,14 @@ std::string durationText(double seconds) {
   std::array<char, 48> text{};
   const auto whole = static_cast<long long>(seconds);
   if (seconds < 0) return "-";
-  if (seconds < 10) std::snprintf(text.data(), text.size(), "%.1f s", seconds);
-  else if (whole < 60) std::snprintf(text.data(), text.size(), "%lld s", whole);
-  else if (whole < 3600) std::snprintf(text.data(), text.size(), "%lld min %lld s", whole / 60, whole % 60);
-  else std::snprintf(text.data(), text.size(), "%lld h %lld min", whole / 3600, whole / 60 % 60);
+  if (seconds < 10)
+    std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+  else if (whole < 60)
+    std::snprintf(text.data(), text.size(), "%lld s", whole);
+  else if (whole < 3600)
+    std::snprintf(text.data(), text.size(), "%lld min %lld s", whole / 60, whole % 60);
+  else
+    std::snprintf(text.data(), text.size(), "%lld h %lld min", whole / 3600, whole / 60 % 60);
   return text.data();
 }
 

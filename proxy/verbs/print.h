@@ -3,11 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 namespace ptygate::verbs {
 
@@ -49,7 +48,7 @@ class Columns {
 /// A whole file, at most `limit` bytes; "-" is stdin. Error: text with the name and what to do.
 struct FileText {
   bool ok = false;
-  std::string text;   ///< content, or the error
+  std::string text;  ///< content, or the error
 };
 [[nodiscard]] FileText readWhole(const std::string& path, std::size_t limit);
 

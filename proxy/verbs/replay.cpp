@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `replay`: plays a cast in the terminal, with keys. The timing is recorder::Player's, the safety of what is shown CastScreen's.
+#include "recorder/replay.h"
+
 #include <poll.h>
 #include <unistd.h>
 
@@ -12,7 +14,6 @@
 #include "proxy/verbs/functions.h"
 #include "proxy/verbs/print.h"
 #include "proxy/verbs/recorded_session.h"
-#include "recorder/replay.h"
 
 namespace ptygate::verbs {
 
@@ -48,7 +49,8 @@ class Replay {
 
   int run() {
     auto markers = session_.open();
-    if (auto rows = markers ? recorder::listMarkers(std::move(*markers)) : tl::unexpected(markers.error()); rows) markers_ = std::move(*rows);
+    if (auto rows = markers ? recorder::listMarkers(std::move(*markers)) : tl::unexpected(markers.error()); rows)
+      markers_ = std::move(*rows);
     if (!missingCommand().empty()) return fail(kNegative, missingCommand());
     if (!restart(options_.from_command)) return kNegative;
     while (next_ && !is_over_) {
@@ -70,7 +72,8 @@ class Replay {
     for (const auto& row : markers_) {
       if (row.number == options_.from_command) return "";
     }
-    return "no command " + std::to_string(options_.from_command) + " in " + session_.id().text() + ": it has " + std::to_string(markers_.size());
+    return "no command " + std::to_string(options_.from_command) + " in " + session_.id().text() + ": it has " +
+           std::to_string(markers_.size());
   }
 
   // From the beginning; what comes before `from_command` is shown without delay.
@@ -102,10 +105,17 @@ class Replay {
 
   void showNext() {
     switch (next_->kind) {
-      case Frame::Kind::Text: put(screen_.output(next_->text)); break;
-      case Frame::Kind::Marker: put(screen_.ownLine(shown(next_->text))); break;
-      case Frame::Kind::Exit: put(screen_.ownLine("exit " + std::to_string(next_->number))); break;
-      case Frame::Kind::Resize: break;
+      case Frame::Kind::Text:
+        put(screen_.output(next_->text));
+        break;
+      case Frame::Kind::Marker:
+        put(screen_.ownLine(shown(next_->text)));
+        break;
+      case Frame::Kind::Exit:
+        put(screen_.ownLine("exit " + std::to_string(next_->number)));
+        break;
+      case Frame::Kind::Resize:
+        break;
     }
     position_ = next_->at;
     advance();
@@ -146,14 +156,29 @@ class Replay {
   bool act(Key key) {
     switch (key) {
       case Key::None:
-      case Key::Pause: return true;
-      case Key::Quit: is_over_ = true; return false;
-      case Key::Forward: seek(position_ + kStep); return false;
-      case Key::Back: seek(position_ > kStep ? position_ - kStep : Microseconds(0)); return false;
-      case Key::NextCommand: toCommand(true); return false;
-      case Key::PreviousCommand: toCommand(false); return false;
-      case Key::Faster: setSpeed(options_.speed * kSpeedStep); return true;
-      case Key::Slower: setSpeed(options_.speed / kSpeedStep); return true;
+      case Key::Pause:
+        return true;
+      case Key::Quit:
+        is_over_ = true;
+        return false;
+      case Key::Forward:
+        seek(position_ + kStep);
+        return false;
+      case Key::Back:
+        seek(position_ > kStep ? position_ - kStep : Microseconds(0));
+        return false;
+      case Key::NextCommand:
+        toCommand(true);
+        return false;
+      case Key::PreviousCommand:
+        toCommand(false);
+        return false;
+      case Key::Faster:
+        setSpeed(options_.speed * kSpeedStep);
+        return true;
+      case Key::Slower:
+        setSpeed(options_.speed / kSpeedStep);
+        return true;
     }
     return true;
   }
@@ -191,8 +216,10 @@ class Replay {
     for (const auto& row : markers_) {
       if (forward ? row.at > position_ && found == nullptr : row.at < position_) found = &row;
     }
-    if (found != nullptr) seek(found->at);
-    else if (!forward) seek(Microseconds(0));
+    if (found != nullptr)
+      seek(found->at);
+    else if (!forward)
+      seek(Microseconds(0));
   }
 
   // At the end the keys still work, until q or Enter.

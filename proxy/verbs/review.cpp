@@ -22,7 +22,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-prompt::WallTime now() { return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+prompt::WallTime now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
 
 prompt::HoldShown holdOf(const control::Hold& hold) {
   prompt::HoldShown shown_hold;
@@ -95,7 +97,8 @@ class Review {
       case control::Event::Kind::Hold: {
         // A person approves what is on the screen, so what did not come whole is not put there.
         if (event.hold.command.size() != event.hold.command_bytes) {
-          write("hold " + std::to_string(event.hold.id) + " is too long for this prompt: ptygate show " + std::to_string(event.hold.id) + "\n");
+          write("hold " + std::to_string(event.hold.id) + " is too long for this prompt: ptygate show " + std::to_string(event.hold.id) +
+                "\n");
         } else if (ready_) {
           feed(prompt::Updated{holdOf(event.hold)});
         } else {
@@ -107,7 +110,9 @@ class Review {
         ready_ = true;
         feed(std::move(first_));
         break;
-      case control::Event::Kind::Gone: feed(prompt::Gone{event.gone, event.what + (event.text.empty() ? "" : " " + event.text)}); break;
+      case control::Event::Kind::Gone:
+        feed(prompt::Gone{event.gone, event.what + (event.text.empty() ? "" : " " + event.text)});
+        break;
     }
   }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sessions`: the list of recorded sessions, from the ledger.
+#include "recorder/sessions.h"
+
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "proxy/base/safe_text.h"
 #include "proxy/verbs/functions.h"
 #include "proxy/verbs/print.h"
-#include "recorder/sessions.h"
 #include "recorder/store_paths.h"
 
 namespace ptygate::verbs {
@@ -28,7 +29,9 @@ std::string verdictText(const recorder::CommandRow& command) {
   return (command.verdict.empty() ? "-" : shown(command.verdict)) + (who.empty() ? "" : " by " + who);
 }
 
-std::int64_t millisecondsOf(recorder::WallTime at) { return at.time_since_epoch().count(); }
+std::int64_t millisecondsOf(recorder::WallTime at) {
+  return at.time_since_epoch().count();
+}
 
 std::string durationOf(const recorder::SessionRow& row) {
   const auto duration = row.duration();
@@ -39,10 +42,11 @@ void addRow(Columns& columns, const recorder::SessionRow& row) {
   const std::string name = row.session.empty() ? "-" : shown(row.session);
   const std::string where = shown(row.login + "@" + row.target);
   const std::string size = bytesText(row.bytes) + (row.recovered ? " (recovered)" : "");
-  if (row.commands.empty()) columns.add({name, timeText(millisecondsOf(row.start)), shown(row.agent), where, "-", "-", durationOf(row), size, "-"});
+  if (row.commands.empty())
+    columns.add({name, timeText(millisecondsOf(row.start)), shown(row.agent), where, "-", "-", durationOf(row), size, "-"});
   for (const auto& command : row.commands) {
-    columns.add({name, timeText(millisecondsOf(row.start)), shown(row.agent), where, verdictText(command), exitText(command), durationOf(row), size,
-                 base::escapeClipped(command.command, kListedCommandBytes)});
+    columns.add({name, timeText(millisecondsOf(row.start)), shown(row.agent), where, verdictText(command), exitText(command),
+                 durationOf(row), size, base::escapeClipped(command.command, kListedCommandBytes)});
   }
 }
 
@@ -89,15 +93,18 @@ int listSessions(const Arguments& arguments, const Caller& caller) {
   if (!filter) return fail(kUsage, shown(filter.error().text));
   const auto directory = recorder::openDirectory(caller.dir);
   if (!directory) {
-    return fail(kNegative, shown(directory.error().text) + ". Is " + shown(caller.dir) + " the gate's directory, and may you read it? Say --dir DIR");
+    return fail(kNegative,
+                shown(directory.error().text) + ". Is " + shown(caller.dir) + " the gate's directory, and may you read it? Say --dir DIR");
   }
   const auto rows = recorder::listRows(directory->get(), *filter);
   if (!rows) return fail(kNegative, shown(rows.error().text));
   if (rows->empty()) return fail(kNegative, words.empty() ? "no sessions yet" : "no session matches");
   Columns columns({"SESSION", "START", "AGENT", "WHERE", "VERDICT", "EXIT", "TOOK", "SIZE", "COMMAND"});
   for (const auto& row : *rows) {
-    if (arguments.has("--json")) putJson(jsonOf(row));
-    else addRow(columns, row);
+    if (arguments.has("--json"))
+      putJson(jsonOf(row));
+    else
+      addRow(columns, row);
   }
   if (!arguments.has("--json")) columns.print();
   return kDone;

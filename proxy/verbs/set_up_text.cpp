@@ -16,7 +16,8 @@ std::string loginsOf(const config::Target& target, const char* separator) {
 
 // One Match block at the end of our own snippet: settings for the gate's logins only, so that people's logins stay as they are.
 std::string matchBlock(const config::Target& target) {
-  return "Match User " + loginsOf(target, ",") + "\n"
+  return "Match User " + loginsOf(target, ",") +
+         "\n"
          "    PermitUserRC no\n"
          "    AllowTcpForwarding no\n"
          "    X11Forwarding no\n"
@@ -25,7 +26,8 @@ std::string matchBlock(const config::Target& target) {
 
 std::string certificateText(const config::Target& target, const std::string& public_key) {
   std::string text;
-  text += "# Target " + target.name + " (" + target.address.text() + "), logins " + loginsOf(target, ", ") + ": trust the gate's user CA.\n";
+  text +=
+      "# Target " + target.name + " (" + target.address.text() + "), logins " + loginsOf(target, ", ") + ": trust the gate's user CA.\n";
   text += "# Run on the target as root. Nothing is removed; other ways to log in stay as they are.\n\n";
   text += "# 1. The CA's public key. The gate's certificates name the login as their principal and live for minutes.\n";
   text += std::string("cat > ") + kCaFile + " <<'EOF'\n" + public_key + " ptygate user CA\nEOF\n";
@@ -43,7 +45,8 @@ std::string certificateText(const config::Target& target, const std::string& pub
   text += "sshd -t && (systemctl reload ssh || systemctl reload sshd)\n\n";
   text += "# 5. Check.\n";
   for (const auto& login : target.logins) {
-    text += "sshd -T -C user=" + login + ",host=gate,addr=127.0.0.1 | grep -iE '^(trustedusercakeys|permituserrc|authorizedprincipalsfile) '\n";
+    text +=
+        "sshd -T -C user=" + login + ",host=gate,addr=127.0.0.1 | grep -iE '^(trustedusercakeys|permituserrc|authorizedprincipalsfile) '\n";
   }
   text += "#    Then, as an agent entitled to this target: ssh -p 2222 " + target.logins.front() + "=" + target.name + "@GATE true\n\n";
   return text;
@@ -51,10 +54,12 @@ std::string certificateText(const config::Target& target, const std::string& pub
 
 std::string startUpAdvice(const config::Target& target) {
   std::string text;
-  text += "# Auto-allowed commands also need start-up files that the account cannot change (~/.bashrc runs before anything the gate sends).\n";
+  text +=
+      "# Auto-allowed commands also need start-up files that the account cannot change (~/.bashrc runs before anything the gate sends).\n";
   text += "# One of these, best first; else they are held for people:\n";
   text += "#   a. usermod -s /bin/dash LOGIN                  (dash reads no start-up file for a command; bash is gone at login)\n";
-  text += "#   b. in the Match block: SetEnv SHLVL=1          (Debian's bash -c then skips both bashrc files; an account for the gate alone)\n";
+  text +=
+      "#   b. in the Match block: SetEnv SHLVL=1          (Debian's bash -c then skips both bashrc files; an account for the gate alone)\n";
   text += "#   c. start-up files and home directory owned by root and not writable by the account\n";
   text += "#   d. trust_account_rc = true in ptygate.toml     (you trust whoever can write them; now: " +
           std::string(target.trust_account_rc ? "true" : "false") + ")\n";
@@ -77,7 +82,8 @@ std::string authorizedLine(const config::Target& target, const std::string& publ
 
 std::string identityText(const config::Target& target, const std::string& public_key) {
   std::string text;
-  text += "# Target " + target.name + " (" + target.address.text() + "), logins " + loginsOf(target, ", ") + ": an identity key that only the gate's keeper holds.\n";
+  text += "# Target " + target.name + " (" + target.address.text() + "), logins " + loginsOf(target, ", ") +
+          ": an identity key that only the gate's keeper holds.\n";
   text += "# Better where the target can do it: certificates (remove identity_key from ptygate.toml); this key has no end of validity.\n\n";
   for (const auto& login : target.logins) {
     text += "# 1. As " + login + " on the target:\n";
@@ -123,14 +129,16 @@ std::string setUpAnsible(const config::Target& target, const std::string& public
     return text;
   }
   const auto copy = [&text](const char* name, const char* file, const std::string& content) {
-    text += std::string("    - name: ") + name + "\n      ansible.builtin.copy:\n        dest: " + file + "\n        owner: root\n        mode: '0644'\n";
+    text += std::string("    - name: ") + name + "\n      ansible.builtin.copy:\n        dest: " + file +
+            "\n        owner: root\n        mode: '0644'\n";
     text += "        content: |\n" + indented(content, "          ");
     text += "      when: ptygate_state == 'present'\n      notify: reload sshd\n";
   };
   copy("public key of the gate's user CA", kCaFile, public_key + " ptygate user CA\n");
   copy("sshd trusts the gate's user CA", kSnippet, std::string("TrustedUserCAKeys ") + kCaFile + "\n" + matchBlock(target));
   text += "    - name: undo\n      ansible.builtin.file:\n        path: \"{{ item }}\"\n        state: absent\n      loop:\n";
-  text += std::string("        - ") + kSnippet + "\n        - " + kCaFile + "\n      when: ptygate_state == 'absent'\n      notify: reload sshd\n";
+  text += std::string("        - ") + kSnippet + "\n        - " + kCaFile +
+          "\n      when: ptygate_state == 'absent'\n      notify: reload sshd\n";
   text += "  handlers:\n    - name: reload sshd\n      ansible.builtin.shell: sshd -t && (systemctl reload ssh || systemctl reload sshd)\n";
   return text;
 }

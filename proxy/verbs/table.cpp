@@ -36,7 +36,10 @@ constexpr Option kDir{"--dir", Kind::Text, "DIR", "the gate's directory (default
 std::vector<Verb> makeTable() {
   return {
       // ---- operate
-      {"init", Audience::Operate, Remote::Never, "write a new gate's directory: configuration, starter policy, keys",
+      {"init",
+       Audience::Operate,
+       Remote::Never,
+       "write a new gate's directory: configuration, starter policy, keys",
        "Writes DIR/{ptygate.toml, policy.toml, keys/, rec/, ledger/, run/}. Refuses a directory that has content.\n"
        "A target's host key is never fetched silently: give it, from the target's own console or a list you trust.",
        {{"DIR", Kind::Text, "", "the directory to write", true},
@@ -50,44 +53,125 @@ std::vector<Verb> makeTable() {
         {"--listen-people", Kind::Text, "ADDRESS:PORT", "where people connect (default 0.0.0.0:2223; port 0: any free one)"},
         {"--trust-account-rc", Kind::Flag, "", "trust the start-up files of the targets' accounts (see targets set-up)"}},
        init},
-      {"serve", Audience::Operate, Remote::Never, "run the gate in the foreground", "SIGTERM ends it gracefully, SIGHUP reloads. Logs go to stderr.",
-       {}, serve},
-      {"status", Audience::Operate, Remote::AsksGate, "what the gate does, and what is UNSAFE; for agents: their own requests",
-       "Lines that begin with UNSAFE say which protection is missing.", {kJson}, gateStatus},
+      {"serve",
+       Audience::Operate,
+       Remote::Never,
+       "run the gate in the foreground",
+       "SIGTERM ends it gracefully, SIGHUP reloads. Logs go to stderr.",
+       {},
+       serve},
+      {"status",
+       Audience::Operate,
+       Remote::AsksGate,
+       "what the gate does, and what is UNSAFE; for agents: their own requests",
+       "Lines that begin with UNSAFE say which protection is missing.",
+       {kJson},
+       gateStatus},
       {"reload", Audience::Operate, Remote::AsksGate, "read configuration and policy again; a bad file changes nothing", "", {}, reload},
       {"targets list", Audience::Operate, Remote::AsksGate, "configured targets", "", {kJson}, targetsList},
-      {"targets show", Audience::Operate, Remote::AsksGate, "one target with its host keys and surveyed accounts", "", {kTarget, kJson}, targetsShow},
-      {"targets set-up", Audience::Operate, Remote::Operate, "print what the target needs, how to check it and how to undo it",
+      {"targets show",
+       Audience::Operate,
+       Remote::AsksGate,
+       "one target with its host keys and surveyed accounts",
+       "",
+       {kTarget, kJson},
+       targetsShow},
+      {"targets set-up",
+       Audience::Operate,
+       Remote::Operate,
+       "print what the target needs, how to check it and how to undo it",
        "Prints only; it changes nothing anywhere. For targets with identity keys it prints the authorized_keys line.",
-       {kTarget, {"--ansible", Kind::Flag, "", "print it as Ansible tasks"}}, targetsSetUp},
-      {"targets accept", Audience::Operate, Remote::AsksGate, "accept a changed account (shell, start-up files, PATH) for auto-allow",
-       "See what changed by: ptygate targets show NAME", {kTarget, {"LOGIN", Kind::Text, "", "the login whose account changed", true}}, targetsAccept},
+       {kTarget, {"--ansible", Kind::Flag, "", "print it as Ansible tasks"}},
+       targetsSetUp},
+      {"targets accept",
+       Audience::Operate,
+       Remote::AsksGate,
+       "accept a changed account (shell, start-up files, PATH) for auto-allow",
+       "See what changed by: ptygate targets show NAME",
+       {kTarget, {"LOGIN", Kind::Text, "", "the login whose account changed", true}},
+       targetsAccept},
       {"agents list", Audience::Operate, Remote::AsksGate, "configured agents", "", {kJson}, agentsList},
-      {"agents stop", Audience::Operate, Remote::AsksGate, "end an agent's sessions and holds, and refuse it until resumed", "",
-       {kAgent, {"--reason", Kind::Text, "TEXT", "kept in the ledger"}}, agentsStop},
+      {"agents stop",
+       Audience::Operate,
+       Remote::AsksGate,
+       "end an agent's sessions and holds, and refuse it until resumed",
+       "",
+       {kAgent, {"--reason", Kind::Text, "TEXT", "kept in the ledger"}},
+       agentsStop},
       {"agents resume", Audience::Operate, Remote::AsksGate, "let a stopped agent in again", "", {kAgent}, agentsResume},
-      {"certs show", Audience::Operate, Remote::Operate, "the gate's user CA and host key: public keys and fingerprints", "", {kJson}, certsShow},
-      {"certs inspect", Audience::Operate, Remote::Anyone, "what is in an OpenSSH certificate", "",
-       {{"FILE", Kind::Text, "", "a certificate file, or - for standard input (over SSH: - only)", true}, kJson}, certsInspect},
+      {"certs show",
+       Audience::Operate,
+       Remote::Operate,
+       "the gate's user CA and host key: public keys and fingerprints",
+       "",
+       {kJson},
+       certsShow},
+      {"certs inspect",
+       Audience::Operate,
+       Remote::Anyone,
+       "what is in an OpenSSH certificate",
+       "",
+       {{"FILE", Kind::Text, "", "a certificate file, or - for standard input (over SSH: - only)", true}, kJson},
+       certsInspect},
       // ---- review
-      {"review", Audience::Review, Remote::Review, "the reviewer's prompt: see each held command and decide it", "Over SSH: ssh -t -p 2223 GATE review", {}, review},
-      {"pending", Audience::Review, Remote::AsksGate, "held commands that wait for people", "Exit status 0 also when there are none.", {kJson}, pending},
-      {"show", Audience::Review, Remote::AsksGate, "everything about one hold: exact bytes, reasons, decomposition", "", {kHoldRef, kJson}, showHold},
-      {"approve", Audience::Review, Remote::AsksGate, "approve a hold; the tag is needed, so that a slip cannot approve another", "",
-       {kHoldTag, {"--reason", Kind::Text, "TEXT", "kept in the ledger"}}, approve},
-      {"deny", Audience::Review, Remote::AsksGate, "deny a hold, with a reason that the agent is told", "",
+      {"review",
+       Audience::Review,
+       Remote::Review,
+       "the reviewer's prompt: see each held command and decide it",
+       "Over SSH: ssh -t -p 2223 GATE review",
+       {},
+       review},
+      {"pending",
+       Audience::Review,
+       Remote::AsksGate,
+       "held commands that wait for people",
+       "Exit status 0 also when there are none.",
+       {kJson},
+       pending},
+      {"show",
+       Audience::Review,
+       Remote::AsksGate,
+       "everything about one hold: exact bytes, reasons, decomposition",
+       "",
+       {kHoldRef, kJson},
+       showHold},
+      {"approve",
+       Audience::Review,
+       Remote::AsksGate,
+       "approve a hold; the tag is needed, so that a slip cannot approve another",
+       "",
+       {kHoldTag, {"--reason", Kind::Text, "TEXT", "kept in the ledger"}},
+       approve},
+      {"deny",
+       Audience::Review,
+       Remote::AsksGate,
+       "deny a hold, with a reason that the agent is told",
+       "",
        {kHoldRef,
         {"--reason", Kind::Text, "TEXT", "why; the agent is told", true},
         {"--retry", Kind::Choice, "stop-and-report|change-and-retry", "what the agent is told to do (default stop-and-report)"}},
        deny},
-      {"watch", Audience::Review, Remote::AsksGate, "look at a running session, live", "SESSION may be a hold's id. q or C-c ends the watching; the session goes on.",
-       {kSession, {"--all", Kind::Flag, "", "from the session's beginning (default: from now)"}}, watchSession},
+      {"watch",
+       Audience::Review,
+       Remote::AsksGate,
+       "look at a running session, live",
+       "SESSION may be a hold's id. q or C-c ends the watching; the session goes on.",
+       {kSession, {"--all", Kind::Flag, "", "from the session's beginning (default: from now)"}},
+       watchSession},
       // ---- audit
-      {"sessions", Audience::Audit, Remote::Audit, "recorded sessions, oldest first",
-       "FILTER is key:value; all must match. agent: target: login: verdict: rule: reviewer: exit: session: (the whole value), command: text: (a part\n"
+      {"sessions",
+       Audience::Audit,
+       Remote::Audit,
+       "recorded sessions, oldest first",
+       "FILTER is key:value; all must match. agent: target: login: verdict: rule: reviewer: exit: session: (the whole value), command: "
+       "text: (a part\n"
        "of it), since: until: (2026-11-20, 2026-11-20T10:00:00Z, or an age: 90m, 24h, 7d). Exit status 1 when there are none.",
-       {{"FILTER", Kind::List, "", "which sessions"}, kJson}, listSessions},
-      {"replay", Audience::Audit, Remote::Audit, "play a recorded session in the terminal",
+       {{"FILTER", Kind::List, "", "which sessions"}, kJson},
+       listSessions},
+      {"replay",
+       Audience::Audit,
+       Remote::Audit,
+       "play a recorded session in the terminal",
        "Keys: space pauses, right and left arrow (or . and ,) go 5 s on or back, [ and ] to the previous and next command, + and - change\n"
        "the speed, q ends. Search (/) is not there yet: use export --text and a pager.",
        {kSession,
@@ -95,9 +179,12 @@ std::vector<Verb> makeTable() {
         {"--idle-limit", Kind::Number, "SECONDS", "longest pause between two events (default 2; 0: none)"},
         {"--from", Kind::Number, "N", "start at the Nth command"}},
        replay},
-      {"follow", Audience::Audit, Remote::AsksGate, "as watch, from the session's beginning", "",
-       {kSession}, followSession},
-      {"export", Audience::Audit, Remote::Audit, "write a session as text, cast or JSON Lines", "Without a form: --text.",
+      {"follow", Audience::Audit, Remote::AsksGate, "as watch, from the session's beginning", "", {kSession}, followSession},
+      {"export",
+       Audience::Audit,
+       Remote::Audit,
+       "write a session as text, cast or JSON Lines",
+       "Without a form: --text.",
        {kSession,
         {"--text", Kind::Flag, "", "a transcript without escape sequences"},
         {"--cast", Kind::Flag, "", "asciicast v2, for asciinema and its like"},
@@ -105,24 +192,42 @@ std::vector<Verb> makeTable() {
         {"--output", Kind::Text, "FILE", "write to a new file instead of standard output", false, true}},
        exportSession},
       // ---- policy
-      {"policy check", Audience::Policy, Remote::Operate, "load configuration and policy as serve would, and say what is wrong", "Exit status 1 when serve would refuse.",
-       {{"FILE", Kind::Text, "", "a policy file (default: DIR/policy.toml)", false, true}}, policyCheck},
-      {"policy explain", Audience::Policy, Remote::Operate, "what the policy would decide for a command, and the whole derivation",
+      {"policy check",
+       Audience::Policy,
+       Remote::Operate,
+       "load configuration and policy as serve would, and say what is wrong",
+       "Exit status 1 when serve would refuse.",
+       {{"FILE", Kind::Text, "", "a policy file (default: DIR/policy.toml)", false, true}},
+       policyCheck},
+      {"policy explain",
+       Audience::Policy,
+       Remote::Operate,
+       "what the policy would decide for a command, and the whole derivation",
        "Reads DIR, asks nobody. Exit status 0 for allow and hold, 1 for deny.",
        {{"CMD", Kind::Text, "", "the exact command line, as one argument", true},
         {"--agent", Kind::Text, "NAME", "who asks", true},
         {"--target", Kind::Text, "NAME", "where", true},
         {"--login", Kind::Text, "LOGIN", "as whom (default: the target's first login)"},
         {"--intent", Kind::Text, "TEXT", "the intent the agent states"},
-        {"--assume-shell", Kind::Choice, "bash|dash|sh", "take the account to have this shell and trusted start-up files, when it is not surveyed yet"},
+        {"--assume-shell", Kind::Choice, "bash|dash|sh",
+         "take the account to have this shell and trusted start-up files, when it is not surveyed yet"},
         kJson},
        policyExplain},
-      {"policy decompose", Audience::Policy, Remote::Anyone, "parse command lines from standard input and print what each would run",
+      {"policy decompose",
+       Audience::Policy,
+       Remote::Anyone,
+       "parse command lines from standard input and print what each would run",
        "Input: lines that end with NUL. Output: one JSON object a line. Exit status 0 also when lines are opaque.",
-       {{"--shell", Kind::Choice, "bash|dash|sh", "the shell that would read the lines (default bash)"}, kJson}, policyDecompose},
+       {{"--shell", Kind::Choice, "bash|dash|sh", "the shell that would read the lines (default bash)"}, kJson},
+       policyDecompose},
       // ---- agents
-      {"wait", Audience::Agent, Remote::AsksGate, "wait for the answer to a held request of one's own; runs nothing",
-       "Exit status: 0 approved (now repeat the command), 126 denied, 124 expired, 75 still held.", {kHoldRef}, agentWait},
+      {"wait",
+       Audience::Agent,
+       Remote::AsksGate,
+       "wait for the answer to a held request of one's own; runs nothing",
+       "Exit status: 0 approved (now repeat the command), 126 denied, 124 expired, 75 still held.",
+       {kHoldRef},
+       agentWait},
       {"cancel", Audience::Agent, Remote::AsksGate, "withdraw a held request of one's own", "", {kHoldRef}, agentCancel},
       {"whoami", Audience::Agent, Remote::AsksGate, "who the gate takes the caller for, and what that one may", "", {kJson}, whoami},
       // ---- internal
@@ -132,12 +237,18 @@ std::vector<Verb> makeTable() {
 
 std::string_view headingOf(Audience audience) {
   switch (audience) {
-    case Audience::Operate: return "Operators";
-    case Audience::Review: return "Reviewers";
-    case Audience::Audit: return "Auditors";
-    case Audience::Policy: return "Policy (offline)";
-    case Audience::Agent: return "Agents, by ssh GATE VERB (status too)";
-    case Audience::Hidden: return "";
+    case Audience::Operate:
+      return "Operators";
+    case Audience::Review:
+      return "Reviewers";
+    case Audience::Audit:
+      return "Auditors";
+    case Audience::Policy:
+      return "Policy (offline)";
+    case Audience::Agent:
+      return "Agents, by ssh GATE VERB (status too)";
+    case Audience::Hidden:
+      return "";
   }
   return "";
 }
@@ -158,7 +269,9 @@ void printOverview() {
   putLine("Exit status: 0 done, 1 negative answer, 2 usage, 3 gate unreachable, 4 not permitted.");
 }
 
-bool isPositional(const Option& option) { return !option.name.starts_with("-"); }
+bool isPositional(const Option& option) {
+  return !option.name.starts_with("-");
+}
 
 std::string usageOf(const Verb& verb) {
   std::string text = "usage: ptygate " + std::string(verb.name);
@@ -327,7 +440,8 @@ std::string refusalOverSsh(const Verb& verb, const Arguments& arguments) {
   if (verb.remote == Remote::Never) return std::string(verb.name) + " does not run over SSH: run it on the gate's host";
   if (arguments.has("--dir")) return "--dir does not work over SSH";
   for (const Option& option : verb.options) {
-    if (option.local_only && arguments.has(option.name)) return std::string(option.name) + " does not work over SSH: it names a file of the gate's host";
+    if (option.local_only && arguments.has(option.name))
+      return std::string(option.name) + " does not work over SSH: it names a file of the gate's host";
   }
   return "";
 }
@@ -400,7 +514,8 @@ int runCommandLine(int argc, char** argv) {
     printHelp(*verb);
     return kDone;
   }
-  if (!parsed.error.empty()) return fail(kUsage, parsed.error + "\n" + usageOf(*verb) + "\nMore: ptygate " + std::string(verb->name) + " --help");
+  if (!parsed.error.empty())
+    return fail(kUsage, parsed.error + "\n" + usageOf(*verb) + "\nMore: ptygate " + std::string(verb->name) + " --help");
   return runVerb(*verb, parsed.arguments);
 }
 

@@ -15,7 +15,8 @@ int targetsSetUp(const Arguments& arguments, const Caller& caller) {
   if (target == nullptr) {
     std::string known;
     for (const auto& each : (*config)->targets) known += (known.empty() ? "" : ", ") + each.name;
-    return fail(kNegative, "no target \"" + shown(name) + "\" in " + shown(caller.dir) + "/ptygate.toml; it has: " + (known.empty() ? "none" : known));
+    return fail(kNegative,
+                "no target \"" + shown(name) + "\" in " + shown(caller.dir) + "/ptygate.toml; it has: " + (known.empty() ? "none" : known));
   }
   const auto key = publicKeyOf(caller, target->identity_key.empty() ? (*config)->user_ca : target->identity_key);
   if (!key) return fail(kNegative, key.error());

@@ -29,7 +29,7 @@ struct Option {
     Number,  ///< --idle-limit SECONDS: a decimal number from 0 to 1e9
     Choice,  ///< --shell bash|dash|sh: one of the words in `value`
   };
-  std::string_view name;   ///< "--json"; without dashes it is a positional argument ("ID")
+  std::string_view name;  ///< "--json"; without dashes it is a positional argument ("ID")
   Kind kind = Kind::Flag;
   std::string_view value;  ///< how help names the value; of Choice: the words, split by '|'
   std::string_view help;
@@ -53,8 +53,8 @@ class Arguments {
 
 /// Where and for whom a verb runs.
 struct Caller {
-  std::string dir;         ///< the gate's directory: ptygate.toml, policy.toml, rec/, ledger/, run/
-  bool over_ssh = false;   ///< a child of the gate, for an authenticated person or agent at the other end of PTYGATE_CONTROL_FD
+  std::string dir;        ///< the gate's directory: ptygate.toml, policy.toml, rec/, ledger/, run/
+  bool over_ssh = false;  ///< a child of the gate, for an authenticated person or agent at the other end of PTYGATE_CONTROL_FD
 };
 
 /// Who a verb is for. Decides where `--help` lists it; what is permitted the gate decides by its own table.
@@ -63,20 +63,20 @@ enum class Audience : std::uint8_t { Operate, Review, Audit, Policy, Agent, Hidd
 /// Which permission a verb needs when it runs as the gate's child and reads the gate's files itself, without asking the gate for each.
 /// Checked by the child before it does anything (defence in depth: the gate checked before it started the child).
 enum class Remote : std::uint8_t {
-  Never,    ///< not over SSH
-  AsksGate, ///< every act is a question to the gate, which decides by the identity of the connection
+  Never,     ///< not over SSH
+  AsksGate,  ///< every act is a question to the gate, which decides by the identity of the connection
   Operate,
   Review,
   Audit,
-  Anyone,   ///< a person with any permission
+  Anyone,  ///< a person with any permission
 };
 
 struct Verb {
   std::string_view name;  ///< one or two words: "review", "policy check"
   Audience audience;
   Remote remote;
-  std::string_view summary;        ///< one line for the list
-  std::string_view details;        ///< further lines of its --help, or empty
+  std::string_view summary;  ///< one line for the list
+  std::string_view details;  ///< further lines of its --help, or empty
   std::vector<Option> options;
   int (*run)(const Arguments&, const Caller&);
 };

@@ -18,8 +18,8 @@ namespace ptygate::verbs {
 
 namespace {
 
-constexpr int kLookMs = 100;          // how often a growing cast is looked at
-constexpr int kHeaderAttempts = 50;   // a cast exists some milliseconds before its header does
+constexpr int kLookMs = 100;         // how often a growing cast is looked at
+constexpr int kHeaderAttempts = 50;  // a cast exists some milliseconds before its header does
 
 constexpr char kCtrlC = 3;
 
@@ -113,8 +113,12 @@ int look(const Arguments& arguments, const Caller& caller, bool from_start) {
 
 }  // namespace
 
-int watchSession(const Arguments& arguments, const Caller& caller) { return look(arguments, caller, arguments.has("--all")); }
+int watchSession(const Arguments& arguments, const Caller& caller) {
+  return look(arguments, caller, arguments.has("--all"));
+}
 
-int followSession(const Arguments& arguments, const Caller& caller) { return look(arguments, caller, true); }
+int followSession(const Arguments& arguments, const Caller& caller) {
+  return look(arguments, caller, true);
+}
 
 }  // namespace ptygate::verbs

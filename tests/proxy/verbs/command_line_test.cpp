@@ -94,8 +94,13 @@ TEST(CommandLine, RefusesOverSshWhatNamesThisHost) {
     return {};
   };
   const std::vector<std::vector<std::string>> table = {
-      {"serve"}, {"worker"}, {"init", "/tmp/x"}, {"status", "--dir", "/tmp"}, {"--dir", "/tmp", "status"},
-      {"export", "x", "--output", "/tmp/x"}, {"policy", "check", "/etc/passwd"},
+      {"serve"},
+      {"worker"},
+      {"init", "/tmp/x"},
+      {"status", "--dir", "/tmp"},
+      {"--dir", "/tmp", "status"},
+      {"export", "x", "--output", "/tmp/x"},
+      {"policy", "check", "/etc/passwd"},
   };
   for (const auto& args : table) {
     Invocation what;
@@ -165,7 +170,8 @@ TEST(CommandLine, TellsItsVersion) {
 TEST(Help, ListsVerbsByAudienceAndHidesTheWorker) {
   const Ran ran = run({"--help"});
   EXPECT_EQ(ran.status, 0);
-  for (const char* heading : {"Operators:", "Reviewers:", "Auditors:", "Policy (offline):", "Agents"}) EXPECT_THAT(ran.out, HasSubstr(heading));
+  for (const char* heading : {"Operators:", "Reviewers:", "Auditors:", "Policy (offline):", "Agents"})
+    EXPECT_THAT(ran.out, HasSubstr(heading));
   EXPECT_THAT(ran.out, Not(HasSubstr("worker ")));
   EXPECT_GE(listedVerbs().size(), 25u);
 }

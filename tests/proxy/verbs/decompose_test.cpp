@@ -31,7 +31,9 @@ std::vector<Json> decompose(const std::string& input, const std::string& shell =
   return linesOf(ran.out);
 }
 
-std::string nul(const std::string& line) { return line + std::string(1, '\0'); }
+std::string nul(const std::string& line) {
+  return line + std::string(1, '\0');
+}
 
 bool isWord(const Json& word) {
   if (word.is_string()) return true;
@@ -60,7 +62,8 @@ void expectCommandShape(const Json& command) {
   static const std::set<std::string> kVias = {"top", "pipe", "and-or", "subshell", "substitution", "loop", "branch"};
   const std::string via = command["via"];
   EXPECT_TRUE(kVias.contains(via) || (via.starts_with("wrapper:") && via.size() > 8)) << via;
-  static const std::set<std::string> kEffects = {"read", "secret", "write", "destructive", "exec", "network", "privilege", "persist", "env", "cwd", "interactive", "unknown"};
+  static const std::set<std::string> kEffects = {"read",      "secret",  "write", "destructive", "exec",        "network",
+                                                 "privilege", "persist", "env",   "cwd",         "interactive", "unknown"};
   for (const auto& effect : command["effects"]) EXPECT_TRUE(kEffects.contains(effect)) << effect;
 }
 
@@ -76,7 +79,9 @@ void expectShape(const Json& object) {
   }
 }
 
-TEST(Decompose, PrintsNothingForNoInput) { EXPECT_TRUE(decompose("").empty()); }
+TEST(Decompose, PrintsNothingForNoInput) {
+  EXPECT_TRUE(decompose("").empty());
+}
 
 TEST(Decompose, CallsHostileBytesOpaqueAndPrintsValidJson) {
   std::string all;

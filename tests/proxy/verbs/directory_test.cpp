@@ -25,8 +25,9 @@ class Directory : public testing::Test {
     ASSERT_EQ(runOther({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", temp_.at(name)}).status, 0);
   }
   std::vector<std::string> initArgs(const std::string& dir) const {
-    return {"init", temp_.at(dir), "--agent", "bot=" + temp_.at("agent.pub"), "--person", "alice=" + temp_.at("person.pub"), "--unix-user", "root",
-            "--target", "web1=deploy@127.0.0.1:22,root", "--host-key", temp_.at("target.pub"), "--label", "env=prod"};
+    return {"init",        temp_.at(dir), "--agent",  "bot=" + temp_.at("agent.pub"),  "--person",   "alice=" + temp_.at("person.pub"),
+            "--unix-user", "root",        "--target", "web1=deploy@127.0.0.1:22,root", "--host-key", temp_.at("target.pub"),
+            "--label",     "env=prod"};
   }
   std::string made(std::vector<std::string> more = {}) {
     auto args = initArgs("gate");
@@ -111,7 +112,9 @@ TEST_F(Directory, CertsShowGivesWhatSshKeygenGives) {
 }
 
 TEST_F(Directory, CertsInspectReadsACertificateFromFileAndFromStandardInput) {
-  ASSERT_EQ(runOther({"ssh-keygen", "-q", "-s", temp_.at("person"), "-I", "id\x1b[31m", "-n", "deploy", "-V", "+5m", temp_.at("agent.pub")}).status, 0);
+  ASSERT_EQ(runOther({"ssh-keygen", "-q", "-s", temp_.at("person"), "-I", "id\x1b[31m", "-n", "deploy", "-V", "+5m", temp_.at("agent.pub")})
+                .status,
+            0);
   const std::string file = temp_.at("agent-cert.pub");
   const Ran from_file = run({"certs", "inspect", file});
   EXPECT_EQ(from_file.status, 0) << from_file.err;
@@ -189,7 +192,8 @@ TEST_F(Directory, PolicyCheckRefusesLooseKeyPermissions) {
 
 TEST_F(Directory, PolicyExplainRefusesWhoIsUnknown) {
   const std::string dir = made();
-  for (const auto& [agent, target, login] : {std::tuple("nobody", "web1", "deploy"), {"bot", "web9", "deploy"}, {"bot", "web1", "nobody"}}) {
+  for (const auto& [agent, target, login] :
+       {std::tuple("nobody", "web1", "deploy"), {"bot", "web9", "deploy"}, {"bot", "web1", "nobody"}}) {
     const Ran ran = run({"policy", "explain", "ls", "--agent", agent, "--target", target, "--login", login, "--dir", dir});
     EXPECT_EQ(ran.status, 1);
     EXPECT_EQ(ran.out, "");

@@ -11,11 +11,11 @@
 namespace ptygate::verbs::test {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
 using control::ItemLine;
 using control::Reply;
 using control::ServerLine;
+using testing::HasSubstr;
+using testing::Not;
 using Json = nlohmann::json;
 
 std::int64_t nowMs() {
@@ -62,8 +62,15 @@ Ran runWith(std::vector<std::string> args, FakeGate gate, std::string input = {}
 }
 
 TEST(GateVerbs, PassOnTheGatesRefusals) {
-  for (const auto& args : std::vector<std::vector<std::string>>{{"pending"}, {"show", "42"}, {"approve", "42-k7f3"}, {"deny", "42", "--reason", "no"},
-                                                                {"reload"}, {"status"}, {"agents", "stop", "bot"}, {"watch", "42"}, {"wait", "42"}}) {
+  for (const auto& args : std::vector<std::vector<std::string>>{{"pending"},
+                                                                {"show", "42"},
+                                                                {"approve", "42-k7f3"},
+                                                                {"deny", "42", "--reason", "no"},
+                                                                {"reload"},
+                                                                {"status"},
+                                                                {"agents", "stop", "bot"},
+                                                                {"watch", "42"},
+                                                                {"wait", "42"}}) {
     for (const int status : {1, 4, 126, 75}) {
       const Ran ran = runWith(args, answering({}, status, "because\x1b"));
       EXPECT_EQ(ran.status, status) << args[0];
@@ -90,7 +97,8 @@ TEST(GateVerbs, LeaveNoForeignEscapeInAnyListing) {
       {{"status"}, report},
       {{"status"}, control::OwnRequest{42, "k7f3", "pending", "web1", "deploy", "ls \x1b[2J", "", nowMs() + 1000}},
       {{"targets", "list"}, control::TargetRow{"web1", "10.0.0.5:22\x1b", {"deploy"}, {}, {}, {}, "certificate", {}}},
-      {{"targets", "show", "web1"}, control::TargetRow{"web1", "10.0.0.5:22", {"deploy"}, {}, {"ssh-ed25519 SHA256:x"}, {}, "certificate", {"deploy: /bin/bash\x1b"}}},
+      {{"targets", "show", "web1"},
+       control::TargetRow{"web1", "10.0.0.5:22", {"deploy"}, {}, {"ssh-ed25519 SHA256:x"}, {}, "certificate", {"deploy: /bin/bash\x1b"}}},
       {{"agents", "list"}, control::AgentRow{"bot", "bob\x1b", {}, {}, true, 1, 2}},
       {{"whoami"}, control::WhoAmI{"agent", "bot\x1b", {}, {"web1"}}},
   };
@@ -110,8 +118,8 @@ TEST(GateVerbs, LeaveNoForeignEscapeInAnyListing) {
 
 TEST(GateVerbs, ShowTheWholeHold) {
   const std::string out = runWith({"show", "42"}, answering({aHold()})).out;
-  for (const char* part : {"42-k7f3", "bot", "deploy@web1", "env=prod", "systemctl restart api\\x1b[2J\\u202e", "fix it\\x07", "service restarts", "0 of 1",
-                           "systemctl restart api: write", "outside ASCII"}) {
+  for (const char* part : {"42-k7f3", "bot", "deploy@web1", "env=prod", "systemctl restart api\\x1b[2J\\u202e", "fix it\\x07",
+                           "service restarts", "0 of 1", "systemctl restart api: write", "outside ASCII"}) {
     EXPECT_THAT(out, HasSubstr(part));
   }
 }
@@ -145,7 +153,8 @@ struct PromptGate {
   control::Hold hold = aHold();
   std::vector<control::Request> answers;
   std::vector<ServerLine> operator()(const control::Request& request) {
-    if (request.verb == "whoami") return {ItemLine{request.id, control::WhoAmI{"person", "alice", {"review"}, {}}}, Reply{request.id, 0, ""}};
+    if (request.verb == "whoami")
+      return {ItemLine{request.id, control::WhoAmI{"person", "alice", {"review"}, {}}}, Reply{request.id, 0, ""}};
     if (request.verb == "subscribe-holds") {
       control::Event open{request.id, control::Event::Kind::Hold, "open", hold, 0, ""};
       return {open, control::Event{request.id, control::Event::Kind::Ready, "", {}, 0, ""}};
@@ -164,7 +173,8 @@ TEST(Review, AnswersNothingAtTheEndOfInput) {
 
 TEST(Review, AnswersNothingWithoutTheRightTag) {
   PromptGate gate;
-  const Ran ran = runWith({"review"}, [&](const control::Request& r) { return gate(r); }, "a 42-aaaa\na 42\ny\n\n");
+  const Ran ran = runWith(
+      {"review"}, [&](const control::Request& r) { return gate(r); }, "a 42-aaaa\na 42\ny\n\n");
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_TRUE(gate.answers.empty()) << gate.answers.front().verb;
 }
@@ -172,7 +182,8 @@ TEST(Review, AnswersNothingWithoutTheRightTag) {
 TEST(Review, NeverShowsAHoldThatDidNotComeWhole) {
   PromptGate gate;
   gate.hold.command_bytes = 100'000;
-  const Ran ran = runWith({"review"}, [&](const control::Request& r) { return gate(r); }, "a 42-k7f3\n");
+  const Ran ran = runWith(
+      {"review"}, [&](const control::Request& r) { return gate(r); }, "a 42-k7f3\n");
   EXPECT_THAT(ran.out, HasSubstr("ptygate show 42"));
   EXPECT_TRUE(gate.answers.empty());
 }
@@ -186,7 +197,8 @@ TEST(Review, ShowsTheExactBytesEscaped) {
 
 TEST(Review, EndsWhenTheGateRefusesTheSubscription) {
   const Ran ran = runWith({"review"}, [](const control::Request& request) -> std::vector<ServerLine> {
-    if (request.verb == "whoami") return {ItemLine{request.id, control::WhoAmI{"person", "alice", {"review"}, {}}}, Reply{request.id, 0, ""}};
+    if (request.verb == "whoami")
+      return {ItemLine{request.id, control::WhoAmI{"person", "alice", {"review"}, {}}}, Reply{request.id, 0, ""}};
     return {Reply{request.id, 4, "not permitted"}};
   });
   EXPECT_EQ(ran.status, 4);

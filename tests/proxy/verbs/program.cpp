@@ -36,11 +36,14 @@ struct Pipe {
   }
 };
 
-[[noreturn]] void execChild(const std::vector<std::string>& argv, const std::vector<std::string>& env, const std::array<int, 3>& standard, int control) {
+[[noreturn]] void execChild(const std::vector<std::string>& argv, const std::vector<std::string>& env, const std::array<int, 3>& standard,
+                            int control) {
   for (int i = 0; i < 3; ++i) ::dup2(standard[static_cast<std::size_t>(i)], i);
   if (control >= 0) {
-    if (control == kControlDescriptor) ::fcntl(control, F_SETFD, 0);
-    else ::dup2(control, kControlDescriptor);
+    if (control == kControlDescriptor)
+      ::fcntl(control, F_SETFD, 0);
+    else
+      ::dup2(control, kControlDescriptor);
   }
   std::vector<char*> words;
   std::vector<char*> variables;
@@ -89,7 +92,8 @@ bool takeSome(const Fd& from, std::string& into) {
   return got > 0;
 }
 
-Ran runProcess(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env, const std::string& input, const FakeGate& gate) {
+Ran runProcess(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env, const std::string& input,
+               const FakeGate& gate) {
   ::signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
   int sockets[2] = {-1, -1};
@@ -111,7 +115,8 @@ Ran runProcess(const std::vector<std::string>& argv, const std::map<std::string,
   const auto end = Clock::now() + std::chrono::seconds(60);
   while (out.read.valid() || err.read.valid()) {
     if (sent == input.size()) in.write.reset();
-    std::array<pollfd, 4> ready = {{{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}, {gate_end.fd(), POLLIN, 0}}};
+    std::array<pollfd, 4> ready = {
+        {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}, {gate_end.fd(), POLLIN, 0}}};
     ::poll(ready.data(), ready.size(), 1000);
     if (Clock::now() > end) {
       ::kill(child, SIGKILL);
@@ -119,8 +124,10 @@ Ran runProcess(const std::vector<std::string>& argv, const std::map<std::string,
     }
     if (ready[0].revents != 0) {
       const ssize_t put = ::write(in.write.get(), input.data() + sent, std::min<std::size_t>(input.size() - sent, 4096));
-      if (put < 0) sent = input.size();
-      else sent += static_cast<std::size_t>(put);
+      if (put < 0)
+        sent = input.size();
+      else
+        sent += static_cast<std::size_t>(put);
     }
     if (ready[1].revents != 0 && !takeSome(out.read, ran.out)) out.read.reset();
     if (ready[2].revents != 0 && !takeSome(err.read, ran.err)) err.read.reset();
@@ -153,7 +160,9 @@ Ran run(std::vector<std::string> args, std::string input) {
   return run(what);
 }
 
-Ran runOther(std::vector<std::string> argv, std::string input) { return runProcess(argv, cleanEnvironment(), input, nullptr); }
+Ran runOther(std::vector<std::string> argv, std::string input) {
+  return runProcess(argv, cleanEnvironment(), input, nullptr);
+}
 
 TempDir::TempDir() {
   std::string pattern = (std::filesystem::temp_directory_path() / "ptygate-verbs-XXXXXX").string();

@@ -51,9 +51,18 @@ void writeSession(const std::string& dir, const std::string& session, const std:
     return event;
   };
   const auto add = [&](const LedgerEvent& event) { ASSERT_TRUE(ledger->append(event, id->start())); };
-  add(line(kind::kSessionOpened).set("agent", "bot").set("target", "web1").set("login", "deploy").set("command", command).set("peer", "10.0.0.7:40122"));
+  add(line(kind::kSessionOpened)
+          .set("agent", "bot")
+          .set("target", "web1")
+          .set("login", "deploy")
+          .set("command", command)
+          .set("peer", "10.0.0.7:40122"));
   add(line(kind::kRequest).set("agent", "bot").set("target", "web1").set("login", "deploy").set("command", command).set("intent", ""));
-  add(line(kind::kDecision).set("verdict", "allow").set("rule", "test").set("reviewers", std::vector<std::string>{}).set("reason", "read only"));
+  add(line(kind::kDecision)
+          .set("verdict", "allow")
+          .set("rule", "test")
+          .set("reviewers", std::vector<std::string>{})
+          .set("reason", "read only"));
   add(line(kind::kRelease));
   add(line(kind::kExit).set("ending", "exited").set("status", std::int64_t{0}).set("signal", ""));
   ASSERT_TRUE(ledger->flush());

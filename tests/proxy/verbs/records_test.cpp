@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verbs that read records: sessions, export, replay, watch; over a directory that the recorder itself wrote.
+#include "records.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "program.h"
-#include "records.h"
 
 namespace ptygate::verbs::test {
 namespace {
@@ -146,7 +147,9 @@ TEST_F(Records, FollowLetsNoHostileSequenceThrough) {
   for (const char* sequence : kForbidden) EXPECT_THAT(ran.out, Not(HasSubstr(sequence)));
 }
 
-TEST_F(Records, WatchRefusesASessionNameThatIsNone) { EXPECT_EQ(watch("watch", temp_.path(), "../../../etc/passwd", true).status, 1); }
+TEST_F(Records, WatchRefusesASessionNameThatIsNone) {
+  EXPECT_EQ(watch("watch", temp_.path(), "../../../etc/passwd", true).status, 1);
+}
 
 }  // namespace
 }  // namespace ptygate::verbs::test

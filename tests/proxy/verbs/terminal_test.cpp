@@ -63,7 +63,9 @@ class OnTerminal {
   void type(const std::string& keys) { ASSERT_EQ(::write(master_.get(), keys.data(), keys.size()), static_cast<ssize_t>(keys.size())); }
   /// Types q until it ends: one that arrives together with a paste is part of the paste.
   int quit(const FakeGate& answer) {
-    for (int attempt = 0; attempt < 60 && ::waitid(P_PID, static_cast<id_t>(child_), &ended_, WEXITED | WNOHANG | WNOWAIT) == 0 && ended_.si_pid == 0; ++attempt) {
+    for (int attempt = 0;
+         attempt < 60 && ::waitid(P_PID, static_cast<id_t>(child_), &ended_, WEXITED | WNOHANG | WNOWAIT) == 0 && ended_.si_pid == 0;
+         ++attempt) {
       type("q");
       const auto until = Clock::now() + std::chrono::milliseconds(500);
       while (Clock::now() < until && !takeSome(answer)) {

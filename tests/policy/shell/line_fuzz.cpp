@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   const std::vector<Word>& argv = parsed.line->commands()[0].argv;
-  constexpr std::string_view kVetted[] = {"command", "printf", "test", "[", "wait"};
+  constexpr std::string_view kVetted[] = {"command", "printf", "test", "[", "wait", "exit", "break", "continue", "ulimit"};
   if (!argv.empty() && std::find(std::begin(kVetted), std::end(kVetted), argv[0].text) == std::end(kVetted)) {
     std::vector<Edit> edits = {{0, argv.size(), {"-c", "core.fsmonitor=", "a b'c"}, false}};
     ParseResult edited = parseLine(parsed.line->print(edits), dialect);

@@ -117,7 +117,7 @@ TEST(Line, MeansToRealShellsWhatItDecomposesToWhereOtherParsersErr) {
 TEST(Line, GeneratedMeansToRealShellsWhatItDecomposesTo) {
   auto now = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   std::uint64_t seed = setting("PTYGATE_ORACLE_SEED", now % 1'000'000'007);
-  std::uint64_t wanted = setting("PTYGATE_ORACLE_LINES", 600);
+  std::uint64_t wanted = setting("PTYGATE_ORACLE_LINES", 400);
   std::vector<std::string> seeds = allLines();
   std::vector<std::string> named = seeds;
   for (const std::string& program : Generator::programs()) named.push_back(program);

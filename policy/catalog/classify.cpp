@@ -45,7 +45,9 @@ Classification classify(const Catalog& catalog, std::string_view line, Dialect d
   const ParseResult parsed = parseLine(line, dialect);
   if (!parsed.line) return opaqueLine(parsed.opaque.reason.empty() ? "not in the accepted subset" : parsed.opaque.reason);
   Cwds cwds;
-  if (cwd.starts_with('/')) {
+  // `pwd -P` tells no "." or ".."; a cwd that has them is not what it claims to be.
+  const std::string padded = std::string(cwd) + "/";
+  if (cwd.starts_with('/') && padded.find("/../") == std::string::npos && padded.find("/./") == std::string::npos) {
     cwds.known = true;
     cwds.list.push_back(Cwd{std::string(cwd), true});
   }

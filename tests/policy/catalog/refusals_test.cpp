@@ -289,6 +289,8 @@ TEST(Refusals, RelativePathInAnUnknownDirectoryIsUnknown) {
   EXPECT_FALSE(looksLikeARead("cat a", ""));
   EXPECT_FALSE(looksLikeARead("cat shadow", "/etc"));
   EXPECT_FALSE(looksLikeARead("ls", "/proc/1"));
+  EXPECT_FALSE(looksLikeARead("cat shadow", "/srv/../etc"));
+  EXPECT_FALSE(looksLikeARead("cat a", "/srv/.."));
 }
 
 TEST(Refusals, CdInALoopLosesTheDirectory) {

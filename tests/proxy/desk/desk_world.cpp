@@ -162,10 +162,11 @@ void DeskWorld::apply(const Message& message) {
   const auto deadline = desk_.nextDeadline();
   must(!deadline || *deadline >= latest_, "what was due is done");
   must(desk_.openCount() <= limits_.holds, "open holds are limited");
+  std::map<std::string, std::size_t> per_agent;
   for (const HoldView& view : desk_.open()) {
     must(view.attached <= limits_.waiters_per_hold, "waiters are limited");
     must(view.state == HoldState::Pending || view.attached == 0, "an approved hold with a waiter is released");
-    must(desk_.openOf(view.request.agent).size() <= limits_.holds_per_agent, "holds per agent are limited");
+    must(++per_agent[view.request.agent] <= limits_.holds_per_agent, "holds per agent are limited");
   }
 }
 

@@ -46,7 +46,9 @@ std::string displayOf(std::string_view bytes) {
 }
 
 // A typed line that reads like the record of a secret gets its exact bytes beside it, which a secret never has.
-bool looksLikeSecret(std::string_view text) { return text.starts_with("secret "); }
+bool looksLikeSecret(std::string_view text) {
+  return text.starts_with("secret ");
+}
 
 std::string_view cutMarker(std::string_view label) {
   if (label.size() <= kMaxMarkerBytes) return label;
@@ -66,7 +68,9 @@ char* writeTime(std::int64_t micros, char* out) {
   return out;
 }
 
-std::uint32_t dimension(std::uint32_t value, std::uint32_t fallback) { return value == 0 ? fallback : std::min(value, 65535U); }
+std::uint32_t dimension(std::uint32_t value, std::uint32_t fallback) {
+  return value == 0 ? fallback : std::min(value, 65535U);
+}
 
 }  // namespace
 

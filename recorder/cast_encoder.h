@@ -43,8 +43,8 @@ void appendCastLine(const CastLine& line, std::string& out);
 
 /// Encodes one session's events in order. A value; copying it copies the held characters and the clock.
 ///
-/// A chunk that ends inside a UTF-8 character: the complete part is written as `o`, the rest is written at once as `h` (exact bytes, base64),
-/// so that the caller may forward the whole chunk, and is shown with the next chunk of that stream.
+/// A chunk that ends inside a UTF-8 character: the complete part is written as `o`, the rest is written at once as `h` (exact bytes,
+/// base64), so that the caller may forward the whole chunk, and is shown with the next chunk of that stream.
 class CastEncoder {
  public:
   /// Appends the lines of one event to `out`; whole lines only, and at least one, except for a stream event of no bytes (none).

@@ -14,9 +14,13 @@ namespace {
 
 constexpr std::size_t kReadBytes = 128 * 1024;
 
-tl::unexpected<RecorderError> damaged(std::string what) { return failure(RecorderError::Kind::Damaged, std::move(what)); }
+tl::unexpected<RecorderError> damaged(std::string what) {
+  return failure(RecorderError::Kind::Damaged, std::move(what));
+}
 
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // "12.345678" at the start of `text` in microseconds; takes it off. At most nine digits before the point: no overflow.
 std::optional<std::chrono::microseconds> takeTime(std::string_view& text) {

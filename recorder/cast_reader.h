@@ -57,8 +57,8 @@ class CastReader {
 struct Decoded {
   CastEvent::Kind kind = CastEvent::Kind::Output;
   std::chrono::microseconds at{0};
-  std::string bytes;    ///< Output, Error, Stdin, Key, Input: exact. Marker: the label
-  std::string display;  ///< what a player shows for Output and Error, when it differs from `bytes`; else empty
+  std::string bytes;         ///< Output, Error, Stdin, Key, Input: exact. Marker: the label
+  std::string display;       ///< what a player shows for Output and Error, when it differs from `bytes`; else empty
   std::uint32_t number = 0;  ///< Secret: bytes; Resize: columns; Exit: status
   std::uint32_t rows = 0;
 };

@@ -4,9 +4,8 @@
 
 #include <chrono>
 #include <string>
-#include <utility>
-
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace ptygate::recorder {
 

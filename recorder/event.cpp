@@ -8,9 +8,15 @@ LedgerEvent& LedgerEvent::set(std::string name, LedgerValue value) {
   return *this;
 }
 
-LedgerEvent& LedgerEvent::set(std::string name, std::string value) { return set(std::move(name), LedgerValue(std::move(value))); }
-LedgerEvent& LedgerEvent::set(std::string name, const char* value) { return set(std::move(name), std::string(value)); }
-LedgerEvent& LedgerEvent::set(std::string name, std::string_view value) { return set(std::move(name), std::string(value)); }
+LedgerEvent& LedgerEvent::set(std::string name, std::string value) {
+  return set(std::move(name), LedgerValue(std::move(value)));
+}
+LedgerEvent& LedgerEvent::set(std::string name, const char* value) {
+  return set(std::move(name), std::string(value));
+}
+LedgerEvent& LedgerEvent::set(std::string name, std::string_view value) {
+  return set(std::move(name), std::string(value));
+}
 
 const LedgerValue* LedgerEvent::find(std::string_view name) const {
   for (const auto& [key, value] : fields) {

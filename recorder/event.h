@@ -29,8 +29,8 @@ struct CastEvent {
   };
   Kind kind = Kind::Output;
   std::string_view data;
-  std::uint32_t number = 0;       ///< Secret: bytes; Resize: columns; Exit: status
-  std::uint32_t rows = 0;         ///< Resize
+  std::uint32_t number = 0;  ///< Secret: bytes; Resize: columns; Exit: status
+  std::uint32_t rows = 0;    ///< Resize
 
   static CastEvent output(std::string_view bytes) { return {Kind::Output, bytes}; }
   static CastEvent error(std::string_view bytes) { return {Kind::Error, bytes}; }
@@ -59,8 +59,7 @@ struct LedgerEvent {
   LedgerEvent& set(std::string name, std::string_view value);
   /// Any integer that fits, and bool. A template so that a literal 0 is a number, not a null `const char*`.
   template <std::integral T>
-    requires(std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t))
-  LedgerEvent& set(std::string name, T value) {
+  requires(std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t)) LedgerEvent& set(std::string name, T value) {
     if constexpr (std::is_same_v<T, bool>) {
       return set(std::move(name), LedgerValue(value));
     } else {

@@ -15,7 +15,7 @@ namespace {
 // Readable runs of binary data that a transcript shows: at least so long, at most so much per event.
 constexpr std::size_t kMinRun = 8;
 constexpr std::size_t kMaxRuns = 4096;
-// A line without end is broken here; what would be one line of a gigabyte stays readable and searchable.
+// Output gathers up to here before it goes to the sink, so that a gigabyte without a line feed takes no gigabyte of memory.
 constexpr std::size_t kFlushBytes = 64 * 1024;
 
 std::string secondsOf(std::chrono::microseconds at) {
@@ -25,7 +25,9 @@ std::string secondsOf(std::chrono::microseconds at) {
   return text;
 }
 
-bool isBinary(const Decoded& event) { return event.display == kReplacement && event.bytes.size() > 4; }
+bool isBinary(const Decoded& event) {
+  return event.display == kReplacement && event.bytes.size() > 4;
+}
 
 std::string binaryNote(std::string_view bytes) {
   std::string runs;
@@ -111,8 +113,8 @@ class TextExport {
 
   bool begin(const CastHeader& header) {
     const WallTime start{std::chrono::seconds(std::clamp<std::int64_t>(header.timestamp, 0, 253402300799))};
-    return out_.heading(plainLine(header.title)) && out_.heading("started " + formatTime(start) + ", " + std::to_string(header.columns) +
-                                                                 "x" + std::to_string(header.rows));
+    return out_.heading(plainLine(header.title)) &&
+           out_.heading("started " + formatTime(start) + ", " + std::to_string(header.columns) + "x" + std::to_string(header.rows));
   }
 
   bool event(const Decoded& event) {
@@ -175,7 +177,9 @@ class TextExport {
   bool ended_ = false;
 };
 
-bool isForPlayers(char code) { return code == 'o' || code == 'r' || code == 'm' || code == 'x'; }
+bool isForPlayers(char code) {
+  return code == 'o' || code == 'r' || code == 'm' || code == 'x';
+}
 
 }  // namespace
 

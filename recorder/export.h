@@ -22,8 +22,8 @@ using Sink = std::function<bool(std::string_view)>;
 [[nodiscard]] Result<void> exportText(CastReader cast, const Sink& sink);
 
 enum class CastLines {
-  All,     ///< the cast as it is, byte for byte (of casts that the gate wrote)
-  Players, ///< header and o r m x only: no exact bytes, no stdin, no keys, no input
+  All,      ///< the cast as it is, byte for byte (of casts that the gate wrote)
+  Players,  ///< header and o r m x only: no exact bytes, no stdin, no keys, no input
 };
 /// The cast, checked line by line while it is copied; ends before an unfinished last line.
 [[nodiscard]] Result<void> exportCast(CastReader cast, CastLines lines, const Sink& sink);

@@ -70,7 +70,9 @@ Result<std::string> storeTail(int dir_fd, const std::string& name, int fd, std::
 
 }  // namespace
 
-RecorderError systemError(std::string_view what) { return {RecorderError::Kind::Failed, std::string(what) + ": " + std::strerror(errno)}; }
+RecorderError systemError(std::string_view what) {
+  return {RecorderError::Kind::Failed, std::string(what) + ": " + std::strerror(errno)};
+}
 
 Result<Fd> openFile(int dir_fd, const std::string& name, int flags, unsigned mode) {
   // O_NONBLOCK: a planted FIFO must not hang the start.

@@ -8,7 +8,9 @@
 namespace ptygate::recorder {
 namespace {
 
-EVP_MD_CTX* asContext(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+EVP_MD_CTX* asContext(void* context) {
+  return static_cast<EVP_MD_CTX*>(context);
+}
 
 // Fetched once: an implicit fetch on each init costs more than hashing a ledger line (OpenSSL 3.0).
 const EVP_MD* sha256() {
@@ -30,7 +32,9 @@ std::string hex(const Sha256& digest) {
   return out;
 }
 
-void Hasher::Free::operator()(void* context) const { EVP_MD_CTX_free(asContext(context)); }
+void Hasher::Free::operator()(void* context) const {
+  EVP_MD_CTX_free(asContext(context));
+}
 
 Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
   check(context_ && EVP_DigestInit_ex2(asContext(context_.get()), sha256(), nullptr) == 1, "SHA-256 init");

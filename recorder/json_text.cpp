@@ -214,8 +214,8 @@ ByteProfile profileOf(std::string_view bytes) {
       high = _mm_or_si128(high, v);
     }
     const __m128i sums = _mm_sad_epu8(count, _mm_setzero_si128());
-    profile.binary += static_cast<std::size_t>(_mm_cvtsi128_si64(sums)) +
-                      static_cast<std::size_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sums, sums)));
+    profile.binary +=
+        static_cast<std::size_t>(_mm_cvtsi128_si64(sums)) + static_cast<std::size_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sums, sums)));
   }
   profile.has_high = _mm_movemask_epi8(high) != 0;
 #endif

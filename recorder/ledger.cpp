@@ -28,7 +28,9 @@ std::string monthOf(std::string_view name) {
   return parseTime(month + "-01T00:00:00.000Z") ? month : std::string();
 }
 
-std::string fileOf(const std::string& month) { return std::string(kPrefix) + month + std::string(kSuffix); }
+std::string fileOf(const std::string& month) {
+  return std::string(kPrefix) + month + std::string(kSuffix);
+}
 
 Result<std::vector<std::string>> monthsIn(int dir_fd) {
   auto names = namesIn(dir_fd);

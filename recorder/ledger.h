@@ -52,7 +52,8 @@ class Ledger {
 
   /// Encodes one event into the buffer and returns its leaf number. Nothing is written; reply to nobody before its commit.
   /// `now` goes into the line as it is; the file is that of the UTC month, never an earlier one than the last.
-  /// The first line of a new month flushes the old ones. `Limit` for a line or buffer that is too long (nothing was added); `Failed` after an earlier failure.
+  /// The first line of a new month flushes the old ones. `Limit` for a line or buffer that is too long (nothing was added); `Failed` after
+  /// an earlier failure.
   [[nodiscard]] Result<std::uint64_t> append(const LedgerEvent& event, WallTime now);
 
   /// Writes everything buffered with one write(2). A refused or short write is final. When the month changed it syncs the old file first.

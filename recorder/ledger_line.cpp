@@ -20,7 +20,9 @@ tl::unexpected<RecorderError> damaged(const char* what) {
   return failure(RecorderError::Kind::Damaged, std::string("a ledger line ") + what);
 }
 
-bool isUtf8(std::string_view text) { return validPrefix(text) == text.size(); }
+bool isUtf8(std::string_view text) {
+  return validPrefix(text) == text.size();
+}
 
 std::string base64(std::string_view bytes) {
   std::string out;
@@ -46,13 +48,18 @@ void put(Json& line, const std::string& name, const std::vector<std::string>& te
   if (!all_valid) line[name + std::string(kExactSuffix)] = std::move(exact);
 }
 
-void put(Json& line, const std::string& name, std::int64_t number) { line[name] = number; }
-void put(Json& line, const std::string& name, bool flag) { line[name] = flag; }
+void put(Json& line, const std::string& name, std::int64_t number) {
+  line[name] = number;
+}
+void put(Json& line, const std::string& name, bool flag) {
+  line[name] = flag;
+}
 
 Result<LedgerValue> valueOf(const Json& json) {
   if (json.is_string()) return LedgerValue(json.get_ref<const std::string&>());
   if (json.is_boolean()) return LedgerValue(json.get<bool>());
-  if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) return damaged("has too large a number");
+  if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
+    return damaged("has too large a number");
   if (json.is_number_integer()) return LedgerValue(json.get<std::int64_t>());
   if (!json.is_array()) return damaged("has a field of an unknown type");
   std::vector<std::string> texts;
@@ -83,7 +90,9 @@ Result<LedgerValue> exactValue(const LedgerValue& shown, const LedgerValue& exac
   return LedgerValue(std::move(out));
 }
 
-bool isReserved(std::string_view name) { return name.empty() || name == "n" || name == "at" || name == "kind" || name.ends_with(kExactSuffix); }
+bool isReserved(std::string_view name) {
+  return name.empty() || name == "n" || name == "at" || name == "kind" || name.ends_with(kExactSuffix);
+}
 
 Result<void> readFields(const Json& json, LedgerEvent& event) {
   std::size_t index = 0;

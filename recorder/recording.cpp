@@ -23,7 +23,9 @@ std::string gapText(const Hasher& output, const Hasher& input) {
          std::to_string(input.bytes()) + " sha256:" + hex(input.digest());
 }
 
-bool isLastWord(const CastEvent& event) { return event.kind == CastEvent::Kind::Marker || event.kind == CastEvent::Kind::Exit; }
+bool isLastWord(const CastEvent& event) {
+  return event.kind == CastEvent::Kind::Marker || event.kind == CastEvent::Kind::Exit;
+}
 
 }  // namespace
 

@@ -52,8 +52,8 @@ class Recording {
   /// would pass the cap; nothing was written; markers and the exit event may still follow. Blocks for the write only.
   [[nodiscard]] Result<Offset> append(const CastEvent& event, MonoTime now);
 
-  /// record = "hash": from here stdout and stdin are counted and hashed, not stored (stderr still is). Writes a marker "gap begins: <label>".
-  /// Called once before the transfer is released; calling it in a gap is a bug and aborts.
+  /// record = "hash": from here stdout and stdin are counted and hashed, not stored (stderr still is). Writes a marker "gap begins:
+  /// <label>". Called once before the transfer is released; calling it in a gap is a bug and aborts.
   [[nodiscard]] Result<Offset> beginGap(std::string_view label, MonoTime now);
   /// Ends the gap with a marker "gap ends: stdout <bytes> sha256:<hex>, stdin <bytes> sha256:<hex>".
   [[nodiscard]] Result<Offset> endGap(MonoTime now);

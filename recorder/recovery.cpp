@@ -17,12 +17,12 @@ constexpr std::size_t kHashBytes = 256 * 1024;
 constexpr std::string_view kMark = "recovered: ";
 
 struct Survey {
-  std::uint64_t whole = 0;    // up to here every group is whole
-  std::uint64_t recorded = 0; // up to here events that no recovery wrote; 0 when there are none
+  std::uint64_t whole = 0;     // up to here every group is whole
+  std::uint64_t recorded = 0;  // up to here events that no recovery wrote; 0 when there are none
   std::chrono::microseconds last{0};
   bool has_header = false;
-  bool ended = false;         // the last event is an exit
-  bool marked = false;        // the last event is our marker: a recovery died after it
+  bool ended = false;   // the last event is an exit
+  bool marked = false;  // the last event is our marker: a recovery died after it
 };
 
 Result<Fd> duplicate(int fd) {
@@ -112,7 +112,8 @@ Result<Recovered> recoverCast(int dir_fd, const SessionId& id, std::uint64_t sea
     out.torn_file = *torn;
   }
   if (!found->ended) {
-    if (auto written = writeWhole(fd, lastWords(id, *found, out.torn_bytes), "mending a cast"); !written) return tl::unexpected(written.error());
+    if (auto written = writeWhole(fd, lastWords(id, *found, out.torn_bytes), "mending a cast"); !written)
+      return tl::unexpected(written.error());
   }
   if (auto synced = syncFile(fd, "mending a cast"); !synced) return tl::unexpected(synced.error());
   auto hash = hashOf(fd);

@@ -8,22 +8,28 @@ namespace ptygate::recorder {
 namespace {
 
 // NaN, too, ends as normal speed: comparisons with it are false.
-double clampSpeed(double speed) { return speed >= kMinSpeed ? std::min(speed, kMaxSpeed) : speed < kMinSpeed ? kMinSpeed : 1.0; }
+double clampSpeed(double speed) {
+  return speed >= kMinSpeed ? std::min(speed, kMaxSpeed) : speed < kMinSpeed ? kMinSpeed : 1.0;
+}
 
 }  // namespace
 
-Player::Player(CastReader cast, const ReplayOptions& options) : cast_(std::move(cast)), options_(options), begun_(options.from_command == 0) {
+Player::Player(CastReader cast, const ReplayOptions& options)
+    : cast_(std::move(cast)), options_(options), begun_(options.from_command == 0) {
   setSpeed(options.speed);
 }
 
-void Player::setSpeed(double speed) { options_.speed = clampSpeed(speed); }
+void Player::setSpeed(double speed) {
+  options_.speed = clampSpeed(speed);
+}
 
 std::chrono::microseconds Player::delayTo(std::chrono::microseconds at) {
   auto wait = at - shown_;
   shown_ = at;
   if (!begun_) return std::chrono::microseconds(0);
   if (options_.idle_limit) wait = std::min(wait, *options_.idle_limit);
-  return std::chrono::microseconds(static_cast<std::int64_t>(static_cast<double>(std::max(wait.count(), std::int64_t{0})) / options_.speed));
+  return std::chrono::microseconds(
+      static_cast<std::int64_t>(static_cast<double>(std::max(wait.count(), std::int64_t{0})) / options_.speed));
 }
 
 Result<std::optional<Frame>> Player::next() {

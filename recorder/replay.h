@@ -15,7 +15,7 @@
 namespace ptygate::recorder {
 
 struct ReplayOptions {
-  double speed = 1.0;  ///< kMinSpeed–kMaxSpeed, others are clamped
+  double speed = 1.0;                                   ///< kMinSpeed–kMaxSpeed, others are clamped
   std::optional<std::chrono::microseconds> idle_limit;  ///< no wait is longer, measured before `speed` divides it
   std::uint32_t from_command = 0;  ///< frames before the marker "#N …" come without delay (the screen has to be built); 0: from the start
 };

@@ -15,13 +15,17 @@ void setIf(std::string& out, const LedgerEvent& event, std::string_view name) {
   if (const std::string_view text = event.text(name); !text.empty()) out = text;
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 bool isCommandKey(std::string_view key) {
   return key == "command" || key == "verdict" || key == "rule" || key == "reviewer" || key == "exit" || key == "text";
 }
 
-bool isSessionKey(std::string_view key) { return key == "agent" || key == "target" || key == "login" || key == "session"; }
+bool isSessionKey(std::string_view key) {
+  return key == "agent" || key == "target" || key == "login" || key == "session";
+}
 
 // "90m", "24h", "7d" before now; a day; or a whole time.
 std::optional<WallTime> when(std::string_view text, WallTime now) {
@@ -61,8 +65,8 @@ bool matchesTerm(const SessionRow& row, const CommandRow& command, std::string_v
   if (key == "rule") return command.rule == value;
   if (key == "reviewer") return std::find(command.reviewers.begin(), command.reviewers.end(), value) != command.reviewers.end();
   if (key == "exit") return command.exit && std::to_string(*command.exit) == value;
-  return contains(command.command, value) || contains(command.intent, value) || contains(command.reason, value) || contains(row.agent, value) ||
-         contains(row.target, value);
+  return contains(command.command, value) || contains(command.intent, value) || contains(command.reason, value) ||
+         contains(row.agent, value) || contains(row.target, value);
 }
 
 }  // namespace
@@ -95,7 +99,7 @@ void SessionIndex::join(std::int64_t request, const std::string& session) {
   }
   SessionRow& row = rows_[by_session_.find(session)->second];
   row.start = std::min(row.start, old.start);
-  for (std::string SessionRow::* field : {&SessionRow::agent, &SessionRow::target, &SessionRow::login, &SessionRow::peer}) {
+  for (std::string SessionRow::*field : {&SessionRow::agent, &SessionRow::target, &SessionRow::login, &SessionRow::peer}) {
     if ((row.*field).empty()) row.*field = std::move(old.*field);
   }
   row.commands.push_back(std::move(old.commands[known->second.command]));
@@ -130,7 +134,8 @@ void SessionIndex::holdEvent(const LedgerLine& line) {
     CommandRow& command = rows_[place.row].commands[place.command];
     if (event.kind == "answer") {
       const std::string person(event.text("person"));
-      if (std::find(command.reviewers.begin(), command.reviewers.end(), person) == command.reviewers.end()) command.reviewers.push_back(person);
+      if (std::find(command.reviewers.begin(), command.reviewers.end(), person) == command.reviewers.end())
+        command.reviewers.push_back(person);
       if (event.text("answer") == "deny") setIf(command.reason, event, "reason");
       continue;
     }
@@ -144,7 +149,8 @@ void SessionIndex::apply(const LedgerLine& line) {
   const LedgerEvent& event = line.event;
   const std::string_view kind = event.kind;
   if (kind == "answer" || kind == "cancelled" || kind == "hold_expired") return holdEvent(line);
-  const bool of_request = kind == ledger_kind::kRequest || kind == ledger_kind::kSessionOpened || kind == ledger_kind::kDecision || kind == "joined";
+  const bool of_request =
+      kind == ledger_kind::kRequest || kind == ledger_kind::kSessionOpened || kind == ledger_kind::kDecision || kind == "joined";
   const bool of_session = kind == ledger_kind::kExit || kind == ledger_kind::kSeal || kind == ledger_kind::kRecovered;
   if (!of_request && !of_session) return;
   CommandRow* command = commandOf(line, of_request);
@@ -205,7 +211,8 @@ Result<SessionFilter> SessionFilter::parse(std::span<const std::string> words, W
     if (colon == std::string::npos || value.empty()) return failure(RecorderError::Kind::Malformed, word + ": filters are key:value");
     if (key == "since" || key == "until") {
       const auto time = when(value, now);
-      if (!time) return failure(RecorderError::Kind::Malformed, word + ": not a day, a time (2026-11-20T10:07:32Z) or an age (90m, 24h, 7d)");
+      if (!time)
+        return failure(RecorderError::Kind::Malformed, word + ": not a day, a time (2026-11-20T10:07:32Z) or an age (90m, 24h, 7d)");
       (key == "since" ? filter.since_ : filter.until_) = time;
     } else if (isCommandKey(key)) {
       filter.command_terms_.push_back({key, value});

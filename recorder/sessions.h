@@ -19,29 +19,29 @@ namespace ptygate::recorder {
 /// One request within a session. Strings hold the agent's bytes: print them by plainLine.
 struct CommandRow {
   std::int64_t request = 0;
-  WallTime at{};                       ///< of the request
+  WallTime at{};  ///< of the request
   std::string command;
   std::string intent;
-  std::string verdict;                 ///< "allow", "deny", "hold"; the last decision's. Or how it ended undecided: "cancelled", "expired", "held"
+  std::string verdict;  ///< "allow", "deny", "hold"; the last decision's. Or how it ended undecided: "cancelled", "expired", "held"
   std::string rule;
   std::string reason;
   std::vector<std::string> reviewers;  ///< those who approved or denied
   std::optional<WallTime> decided;
-  std::optional<std::int64_t> exit;    ///< status, once known
+  std::optional<std::int64_t> exit;  ///< status, once known
   std::string signal;
-  std::string ending;                  ///< "exited", "signalled", "client-gone" …
+  std::string ending;  ///< "exited", "signalled", "client-gone" …
 };
 
 struct SessionRow {
-  std::string session;                 ///< empty for a request that never got one
+  std::string session;  ///< empty for a request that never got one
   std::string agent;
   std::string target;
   std::string login;
   std::string peer;
   WallTime start{};
-  std::optional<WallTime> end;         ///< of the last exit, seal or recovery; nothing while it runs
+  std::optional<WallTime> end;  ///< of the last exit, seal or recovery; nothing while it runs
   std::vector<CommandRow> commands;
-  std::uint64_t bytes = 0;             ///< of the cast by the last seal or recovery
+  std::uint64_t bytes = 0;  ///< of the cast by the last seal or recovery
   bool sealed = false;
   bool recovered = false;
 

@@ -21,8 +21,12 @@ constexpr std::size_t kIdBytes = 21;
 constexpr std::size_t kLettersAt = 16;
 constexpr std::string_view kCastSuffix = ".cast";
 
-bool isLetter(char c) { return kLetters.find(c) != std::string_view::npos; }
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isLetter(char c) {
+  return kLetters.find(c) != std::string_view::npos;
+}
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The number in `text`, or -1 when some character is no digit. Short texts only.
 int digits(std::string_view text) {
@@ -141,7 +145,9 @@ WallTime SessionId::start() const {
   return *wallTime(number(0, 4), number(4, 2), number(6, 2), number(9, 2), number(11, 2), number(13, 2));
 }
 
-std::string castPath(const SessionId& id) { return dayPath(id) + "/" + id.text() + std::string(kCastSuffix); }
+std::string castPath(const SessionId& id) {
+  return dayPath(id) + "/" + id.text() + std::string(kCastSuffix);
+}
 
 Result<CreatedCast> createCast(int dir_fd, const SessionId& id) {
   auto day = openDay(dir_fd, id, true);
@@ -200,7 +206,8 @@ Result<std::vector<SessionId>> listSessions(int dir_fd) {
 
 Result<SessionId> findSession(int dir_fd, std::string_view prefix) {
   const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) { return isDigit(c) || isLetter(c) || c == '-'; });
-  if (prefix.empty() || prefix.size() > kIdBytes || !plain) return failure(RecorderError::Kind::Malformed, "not the beginning of a session id");
+  if (prefix.empty() || prefix.size() > kIdBytes || !plain)
+    return failure(RecorderError::Kind::Malformed, "not the beginning of a session id");
   if (auto whole = SessionId::parse(prefix)) {
     return openCast(dir_fd, *whole).map([&whole](const Fd&) { return *whole; });
   }
@@ -210,7 +217,8 @@ Result<SessionId> findSession(int dir_fd, std::string_view prefix) {
     return !id.text().starts_with(prefix) && std::string_view(id.text()).substr(kLettersAt) != prefix;
   });
   if (ids->empty()) return failure(RecorderError::Kind::NotFound, "no session begins with " + std::string(prefix));
-  if (ids->size() > 1) return failure(RecorderError::Kind::Ambiguous, std::string(prefix) + " names " + std::to_string(ids->size()) + " sessions");
+  if (ids->size() > 1)
+    return failure(RecorderError::Kind::Ambiguous, std::string(prefix) + " names " + std::to_string(ids->size()) + " sessions");
   return ids->front();
 }
 

@@ -45,7 +45,9 @@ Span first(const unsigned char* bytes, std::size_t size) {
   return {lead.length, Span::Is::Valid};
 }
 
-const unsigned char* unsignedBytes(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* unsignedBytes(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 bool isAscii8(const unsigned char* bytes) {
   std::uint64_t word = 0;
@@ -72,7 +74,9 @@ std::size_t validPrefix(std::string_view text) {
   return size;
 }
 
-std::size_t invalidSpan(std::string_view bytes) { return first(unsignedBytes(bytes), bytes.size()).length; }
+std::size_t invalidSpan(std::string_view bytes) {
+  return first(unsignedBytes(bytes), bytes.size()).length;
+}
 
 std::size_t incompleteTail(std::string_view bytes) {
   for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {

@@ -25,8 +25,8 @@ struct Shown {
 // `asciinema cat FILE` in a home of its own. It insists on a terminal to read from, which script(1) makes; its output goes to a file.
 Shown asciinemaCat(const TempDir& home, const std::string& file) {
   const std::string dir = (home / "").string();
-  const std::string command = "HOME='" + dir + "' XDG_CONFIG_HOME='" + dir + "' LC_ALL=C.UTF-8 script -qec \"asciinema cat " + file + " > " + dir +
-                              "shown 2>&1\" /dev/null </dev/null >/dev/null 2>&1";
+  const std::string command = "HOME='" + dir + "' XDG_CONFIG_HOME='" + dir + "' LC_ALL=C.UTF-8 script -qec \"asciinema cat " + file +
+                              " > " + dir + "shown 2>&1\" /dev/null </dev/null >/dev/null 2>&1";
   const int status = std::system(command.c_str());
   return {status, readFile(home / "shown")};
 }
@@ -49,9 +49,18 @@ std::string everyKind() {
   std::string text = encodeHeader({132, 43, 1795169252, "bot@web1 \xff", "xterm-256color", "/bin/bash"});
   std::string all;
   for (int i = 0; i < 256; ++i) all.push_back(static_cast<char>(i));
-  const CastEvent events[] = {CastEvent::marker("#1 allow(r) \x01 x"), CastEvent::output(all), CastEvent::output(all.substr(1, 31) + " text around the controls, and more of it"),
-                              CastEvent::error("stderr €\n"), CastEvent::output("\xe2\x82"), CastEvent::output("\xac\xff\n"), CastEvent::stdinData(all),
-                              CastEvent::key("\x03"), CastEvent::secret(4), CastEvent::input("typed\r"), CastEvent::resize(100, 30), CastEvent::exit(3)};
+  const CastEvent events[] = {CastEvent::marker("#1 allow(r) \x01 x"),
+                              CastEvent::output(all),
+                              CastEvent::output(all.substr(1, 31) + " text around the controls, and more of it"),
+                              CastEvent::error("stderr €\n"),
+                              CastEvent::output("\xe2\x82"),
+                              CastEvent::output("\xac\xff\n"),
+                              CastEvent::stdinData(all),
+                              CastEvent::key("\x03"),
+                              CastEvent::secret(4),
+                              CastEvent::input("typed\r"),
+                              CastEvent::resize(100, 30),
+                              CastEvent::exit(3)};
   std::int64_t at = 0;
   for (const CastEvent& event : events) encoder.encode(event, std::chrono::microseconds(at += 1000), text);
   return text;
@@ -71,7 +80,9 @@ TEST(Asciinema, RefusesRubbish) {  // so that the other tests can fail
   EXPECT_NE(asciinemaCat(dir, (dir / "a.cast").string()).status, 0);
 }
 
-TEST(Asciinema, PlaysEveryKindOfEvent) { expectPlays(everyKind()); }
+TEST(Asciinema, PlaysEveryKindOfEvent) {
+  expectPlays(everyKind());
+}
 
 TEST(Asciinema, PlaysAnExportForPlayers) {
   std::string out;

@@ -71,7 +71,8 @@ TEST(CastEncoder, WritesStderrAsATwinBeforeItsOutput) {
 }
 
 TEST(CastEncoder, WritesInvalidBytesExactlyBesideWhatIsShown) {
-  EXPECT_EQ(encoded({CastEvent::output("caf\xe9 ok")}), "[1.500000,\"o\",\"caf\"]\n[1.500000,\"b\",\"6SBvaw==\"]\n[1.500000,\"o\",\"\xEF\xBF\xBD ok\"]\n");
+  EXPECT_EQ(encoded({CastEvent::output("caf\xe9 ok")}),
+            "[1.500000,\"o\",\"caf\"]\n[1.500000,\"b\",\"6SBvaw==\"]\n[1.500000,\"o\",\"\xEF\xBF\xBD ok\"]\n");
 }
 
 TEST(CastEncoder, WritesHalfACharacterAtOnceAndShowsItWhole) {
@@ -91,7 +92,9 @@ TEST(CastEncoder, NeverLetsTimeGoBack) {
   EXPECT_EQ(out, "[0.000000,\"o\",\".\"]\n[2.000001,\"o\",\".\"]\n[2.000001,\"o\",\".\"]\n[3.000000,\"o\",\".\"]\n");
 }
 
-TEST(CastEncoder, WritesNothingForNoBytes) { EXPECT_EQ(encoded({CastEvent::output(""), CastEvent::error(""), CastEvent::stdinData("")}), ""); }
+TEST(CastEncoder, WritesNothingForNoBytes) {
+  EXPECT_EQ(encoded({CastEvent::output(""), CastEvent::error(""), CastEvent::stdinData("")}), "");
+}
 
 TEST(CastEncoder, DoesNotTakeATypedLineForASecret) {
   const auto streams = decode(encoded({CastEvent::key("secret 12"), CastEvent::secret(12), CastEvent::key("secret")}));
@@ -124,7 +127,8 @@ TEST(CastEncoder, KeepsLatin1TextReadable) {
 }
 
 TEST(CastEncoder, GivesBackTheExactBytesOfEveryStreamForAnySplit) {
-  const std::string alphabets[] = {"ab \n\"\\", "a€ü😀\n", "\xe2\x82\xac\xf0\x9f\x98\x80\xff\xc0z", std::string("\0\x1b\x07\x1f\x7f\x80\xbf\xc2\xed\xa0\xf4\x90", 12)};
+  const std::string alphabets[] = {"ab \n\"\\", "a€ü😀\n", "\xe2\x82\xac\xf0\x9f\x98\x80\xff\xc0z",
+                                   std::string("\0\x1b\x07\x1f\x7f\x80\xbf\xc2\xed\xa0\xf4\x90", 12)};
   std::mt19937 random(20261120);
   const auto below = [&random](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
   for (int round = 0; round < 3000; ++round) {
@@ -137,11 +141,25 @@ TEST(CastEncoder, GivesBackTheExactBytesOfEveryStreamForAnySplit) {
       for (std::size_t i = 0, size = below(round % 10 == 0 ? 600 : 9); i < size; ++i) bytes.push_back(alphabet[below(alphabet.size())]);
       const microseconds at(static_cast<std::int64_t>(event) * 1000);
       switch (below(6)) {
-        case 0: encoder.encode(CastEvent::error(bytes), at, lines); sent.error += bytes; break;
-        case 1: encoder.encode(CastEvent::stdinData(bytes), at, lines); sent.input += bytes; break;
-        case 2: encoder.encode(CastEvent::key(bytes), at, lines); sent.keys.push_back(bytes); break;
-        case 3: encoder.encode(CastEvent::marker("#1"), at, lines); break;
-        default: encoder.encode(CastEvent::output(bytes), at, lines); sent.output += bytes; break;
+        case 0:
+          encoder.encode(CastEvent::error(bytes), at, lines);
+          sent.error += bytes;
+          break;
+        case 1:
+          encoder.encode(CastEvent::stdinData(bytes), at, lines);
+          sent.input += bytes;
+          break;
+        case 2:
+          encoder.encode(CastEvent::key(bytes), at, lines);
+          sent.keys.push_back(bytes);
+          break;
+        case 3:
+          encoder.encode(CastEvent::marker("#1"), at, lines);
+          break;
+        default:
+          encoder.encode(CastEvent::output(bytes), at, lines);
+          sent.output += bytes;
+          break;
       }
       // What was recorded so far is there already: nothing waits in the encoder.
       const auto now = decode(lines);

@@ -114,17 +114,33 @@ TEST(CastDecoder, RefusesOrdersThatTheEncoderNeverWrites) {
   for (const auto& row : rows) EXPECT_NE(decode(row.lines).problem, "") << row.edge;
 }
 
-TEST(CastDecoder, PassesOverCodesOfOthers) { EXPECT_EQ(decode("[1,\"z\",\"x\"]\n[1,\"o\",\"y\"]\n").output, "y"); }
+TEST(CastDecoder, PassesOverCodesOfOthers) {
+  EXPECT_EQ(decode("[1,\"z\",\"x\"]\n[1,\"o\",\"y\"]\n").output, "y");
+}
 
 TEST(Utf8, AgreesWithTheUnicodeTableAtItsEdges) {
   const struct {
     const char* bytes;
     std::size_t valid, span, tail;
   } rows[] = {
-      {"\x7f", 1, 0, 0},         {"\xc2\x80", 2, 0, 0},     {"\xc1\x80", 0, 1, 0},         {"\xe0\xa0\x80", 3, 0, 0},     {"\xe0\x9f\x80", 0, 1, 0},
-      {"\xed\x9f\xbf", 3, 0, 0}, {"\xed\xa0\x80", 0, 1, 0}, {"\xf0\x90\x80\x80", 4, 0, 0}, {"\xf0\x8f\x80\x80", 0, 1, 0}, {"\xf4\x8f\xbf\xbf", 4, 0, 0},
-      {"\xf4\x90\x80\x80", 0, 1, 0}, {"\xf5", 0, 1, 0},     {"\xf0\x9f\x98", 0, 3, 3},     {"\xf0\x9f", 0, 2, 2},         {"\xe2", 0, 1, 1},
-      {"\xe2\x82x", 0, 2, 0},    {"\x80", 0, 1, 0},         {"\xe2\x82\xac\xe2", 3, 0, 1},
+      {"\x7f", 1, 0, 0},
+      {"\xc2\x80", 2, 0, 0},
+      {"\xc1\x80", 0, 1, 0},
+      {"\xe0\xa0\x80", 3, 0, 0},
+      {"\xe0\x9f\x80", 0, 1, 0},
+      {"\xed\x9f\xbf", 3, 0, 0},
+      {"\xed\xa0\x80", 0, 1, 0},
+      {"\xf0\x90\x80\x80", 4, 0, 0},
+      {"\xf0\x8f\x80\x80", 0, 1, 0},
+      {"\xf4\x8f\xbf\xbf", 4, 0, 0},
+      {"\xf4\x90\x80\x80", 0, 1, 0},
+      {"\xf5", 0, 1, 0},
+      {"\xf0\x9f\x98", 0, 3, 3},
+      {"\xf0\x9f", 0, 2, 2},
+      {"\xe2", 0, 1, 1},
+      {"\xe2\x82x", 0, 2, 0},
+      {"\x80", 0, 1, 0},
+      {"\xe2\x82\xac\xe2", 3, 0, 1},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(validPrefix(row.bytes), row.valid) << ::testing::PrintToString(row.bytes);

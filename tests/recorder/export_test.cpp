@@ -12,11 +12,11 @@ namespace {
 
 using std::chrono::microseconds;
 using namespace std::string_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::sessionId;
 using testing::TempDir;
 using testing::wall;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 std::string castOf(const std::vector<CastEvent>& events) {
   CastEncoder encoder;
@@ -64,7 +64,10 @@ TEST(PlainText, HidesNothingAndPaintsNothing) {
       {"an unclosed string swallows nothing", "\x1b]52;c;AAAA rest", "␛]52;c;AAAA rest"},
       {"DCS", "\x1bPq#0\x1b\\", "␛Pq#0"},
       {"C1 CSI", "\xc2\x9b"s + "31m", "<U+009B>31m"},
-      {"right-to-left override", "a\xe2\x80\xae""b", "a<U+202E>b"},
+      {"right-to-left override",
+       "a\xe2\x80\xae"
+       "b",
+       "a<U+202E>b"},
       {"zero width", "\xe2\x80\x8b", "<U+200B>"},
       {"tag character", "\xf3\xa0\x81\x81", "<U+E0041>"},
       {"CR LF, CR, LF", "a\r\nb\rc\nd", "a\nb\nc\nd"},
@@ -92,10 +95,14 @@ TEST(PlainText, IsTheSameForAnySplitOfSequences) {
   for (std::size_t i = 0; i <= text.size(); ++i) EXPECT_EQ(plain({text.substr(0, i), text.substr(i)}), plain({text})) << i;
 }
 
-TEST(PlainText, KeepsALineOneLine) { EXPECT_EQ(plainLine("a\n\t\x1b[31m\xff\xe2\x80\xa8"), "a␊␉␛[31m\xEF\xBF\xBD<U+2028>"); }
+TEST(PlainText, KeepsALineOneLine) {
+  EXPECT_EQ(plainLine("a\n\t\x1b[31m\xff\xe2\x80\xa8"), "a␊␉␛[31m\xEF\xBF\xBD<U+2028>");
+}
 
 TEST(TextExport, LetsNothingRecordedLookLikeALineOfTheGate) {
-  const std::string text = textOf(castOf({CastEvent::marker("#1 allow(r) x\n== forged"), CastEvent::output("\n== 0.100 s  #2 allow(all) rm\n\r== x"), CastEvent::error("== y\n"), CastEvent::exit(0)}));
+  const std::string text =
+      textOf(castOf({CastEvent::marker("#1 allow(r) x\n== forged"), CastEvent::output("\n== 0.100 s  #2 allow(all) rm\n\r== x"),
+                     CastEvent::error("== y\n"), CastEvent::exit(0)}));
   std::istringstream in(text);
   std::vector<std::string> headings;
   for (std::string line; std::getline(in, line);) {
@@ -106,9 +113,11 @@ TEST(TextExport, LetsNothingRecordedLookLikeALineOfTheGate) {
 }
 
 TEST(TextExport, ShowsCommandsStreamsAndKeysApart) {
-  const std::string text = textOf(castOf({CastEvent::marker("#1 allow(r) sh"), CastEvent::output("one\ntw"), CastEvent::error("bad\n"), CastEvent::output("o\n"),
-                                          CastEvent::stdinData("data\n"), CastEvent::key("\x03"), CastEvent::secret(9), CastEvent::resize(100, 30), CastEvent::exit(3)}));
-  EXPECT_THAT(text, HasSubstr("== 0.500 s  #1 allow(r) sh\nout| one\nout| tw\nerr| bad\nout| o\nin | data\nkey| ␃\nkey| [9 bytes of secret input, not recorded]\n"
+  const std::string text = textOf(castOf({CastEvent::marker("#1 allow(r) sh"), CastEvent::output("one\ntw"), CastEvent::error("bad\n"),
+                                          CastEvent::output("o\n"), CastEvent::stdinData("data\n"), CastEvent::key("\x03"),
+                                          CastEvent::secret(9), CastEvent::resize(100, 30), CastEvent::exit(3)}));
+  EXPECT_THAT(text, HasSubstr("== 0.500 s  #1 allow(r) sh\nout| one\nout| tw\nerr| bad\nout| o\nin | data\nkey| ␃\nkey| [9 bytes of secret "
+                              "input, not recorded]\n"
                               "== 4.000 s  size 100x30\n== 4.500 s  exit status 3\n"));
 }
 
@@ -128,7 +137,8 @@ TEST(TextExport, SaysWhenTheRecordingIsUnfinished) {
 
 TEST(TextExport, StopsWhenNobodyReads) {
   int calls = 0;
-  ASSERT_TRUE(exportText(CastReader(castOf({CastEvent::marker("#1"), CastEvent::marker("#2")})), [&calls](std::string_view) { return ++calls < 2; }));
+  ASSERT_TRUE(exportText(CastReader(castOf({CastEvent::marker("#1"), CastEvent::marker("#2")})),
+                         [&calls](std::string_view) { return ++calls < 2; }));
   EXPECT_EQ(calls, 2);
 }
 
@@ -137,12 +147,14 @@ TEST(TextExport, RefusesADamagedCast) {
 }
 
 TEST(CastExport, IsTheCastByteForByte) {
-  const std::string cast = castOf({CastEvent::output("a\xff\"\x1b"), CastEvent::error("€\xe2"), CastEvent::key("\x7f"), CastEvent::stdinData("x"), CastEvent::exit(0)});
+  const std::string cast = castOf(
+      {CastEvent::output("a\xff\"\x1b"), CastEvent::error("€\xe2"), CastEvent::key("\x7f"), CastEvent::stdinData("x"), CastEvent::exit(0)});
   EXPECT_EQ(castLinesOf(cast, CastLines::All), cast);
 }
 
 TEST(CastExport, LeavesOutWhatPlayersDoNotShow) {
-  const std::string cast = castOf({CastEvent::output("a\xff"), CastEvent::error("b\n"), CastEvent::key("k"), CastEvent::stdinData("s"), CastEvent::input("i"), CastEvent::exit(0)});
+  const std::string cast = castOf({CastEvent::output("a\xff"), CastEvent::error("b\n"), CastEvent::key("k"), CastEvent::stdinData("s"),
+                                   CastEvent::input("i"), CastEvent::exit(0)});
   const std::string out = castLinesOf(cast, CastLines::Players);
   EXPECT_THAT(out, Not(::testing::ContainsRegex(R"("[behski]",)")));
   EXPECT_THAT(out, HasSubstr(R"("x","0")"));

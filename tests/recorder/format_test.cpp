@@ -44,11 +44,25 @@ std::string exampleLedger() {
   hasher.update(exampleCast());
   const char* session = "20261120-100732-k7f3a";
   const LedgerEvent events[] = {
-      LedgerEvent{"session_opened", {}}.set("session", session).set("request", 1).set("agent", "deploy-bot").set("target", "web1").set("login", "deploy"),
+      LedgerEvent{"session_opened", {}}
+          .set("session", session)
+          .set("request", 1)
+          .set("agent", "deploy-bot")
+          .set("target", "web1")
+          .set("login", "deploy"),
       LedgerEvent{"request", {}}.set("request", 1).set("session", session).set("command", "systemctl restart api # caf\xe9"),
-      LedgerEvent{"decision", {}}.set("request", 1).set("session", session).set("verdict", "allow").set("rule", "restarts").set("reviewers", std::vector<std::string>{"alice"}),
+      LedgerEvent{"decision", {}}
+          .set("request", 1)
+          .set("session", session)
+          .set("verdict", "allow")
+          .set("rule", "restarts")
+          .set("reviewers", std::vector<std::string>{"alice"}),
       LedgerEvent{"exit", {}}.set("request", 1).set("session", session).set("status", 0),
-      LedgerEvent{"seal", {}}.set("session", session).set("bytes", static_cast<std::int64_t>(hasher.bytes())).set("sha256", hex(hasher.digest())).set("final", true),
+      LedgerEvent{"seal", {}}
+          .set("session", session)
+          .set("bytes", static_cast<std::int64_t>(hasher.bytes()))
+          .set("sha256", hex(hasher.digest()))
+          .set("final", true),
   };
   std::string text;
   std::uint64_t n = 0;
@@ -59,7 +73,9 @@ std::string exampleLedger() {
   return text;
 }
 
-TEST(Format, ExampleCastIsWhatTheEncoderWrites) { EXPECT_EQ(example("cast"), exampleCast()); }
+TEST(Format, ExampleCastIsWhatTheEncoderWrites) {
+  EXPECT_EQ(example("cast"), exampleCast());
+}
 
 TEST(Format, ExampleCastDecodesToWhatThePageSays) {
   const auto streams = decode(example("cast"), true);
@@ -70,7 +86,9 @@ TEST(Format, ExampleCastDecodesToWhatThePageSays) {
   EXPECT_THAT(streams.secrets, ::testing::ElementsAre(12U));
 }
 
-TEST(Format, ExampleLedgerIsWhatTheLedgerWrites) { EXPECT_EQ(example("ledger"), exampleLedger()); }
+TEST(Format, ExampleLedgerIsWhatTheLedgerWrites) {
+  EXPECT_EQ(example("ledger"), exampleLedger());
+}
 
 TEST(Format, ExampleRootIsThatOfItsLines) {
   MerkleTree tree;

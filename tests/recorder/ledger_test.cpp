@@ -22,7 +22,10 @@ constexpr const char* kNovember = "ledger/ledger-2026-11.jsonl";
 
 LedgerEvent decision(std::int64_t request = 7) {
   LedgerEvent event{"decision", {}};
-  event.set("request", request).set("command", "rm -rf /tmp/x\xff").set("reviewers", std::vector<std::string>{"alice", "bob"}).set("final", true);
+  event.set("request", request)
+      .set("command", "rm -rf /tmp/x\xff")
+      .set("reviewers", std::vector<std::string>{"alice", "bob"})
+      .set("final", true);
   return event;
 }
 
@@ -48,7 +51,11 @@ TEST(LedgerLine, RefusesWhatTheGateWouldNotWrite) {
   const char* good = R"({"n":1,"at":"2026-11-20T10:07:32.123Z","kind":"exit","status":0})";
   ASSERT_TRUE(parseLedgerLine(good));
   for (const char* line : {
-           "", "{}", "[]", "null", R"({"n":1})",
+           "",
+           "{}",
+           "[]",
+           "null",
+           R"({"n":1})",
            R"({"at":"2026-11-20T10:07:32.123Z","n":1,"kind":"exit"})",
            R"({"n":-1,"at":"2026-11-20T10:07:32.123Z","kind":"exit"})",
            R"({"n":"1","at":"2026-11-20T10:07:32.123Z","kind":"exit"})",
@@ -74,13 +81,18 @@ TEST(LedgerLine, RefusesWhatTheGateWouldNotWrite) {
   }
 }
 
-TEST(LedgerLine, SurvivesDeepNesting) { EXPECT_FALSE(parseLedgerLine(std::string(1'000'000, '['))); }
+TEST(LedgerLine, SurvivesDeepNesting) {
+  EXPECT_FALSE(parseLedgerLine(std::string(1'000'000, '[')));
+}
 
 TEST(LedgerLine, GivesBackEveryByte) {
   LedgerEvent event{"request", {}};
   std::string all;
   for (int i = 0; i < 256; ++i) all.push_back(static_cast<char>(i));
-  event.set("command", all).set("intent", "naïve \"x\"\n").set("argv", std::vector<std::string>{"a\xfe", "ok", ""}).set("none", std::vector<std::string>{});
+  event.set("command", all)
+      .set("intent", "naïve \"x\"\n")
+      .set("argv", std::vector<std::string>{"a\xfe", "ok", ""})
+      .set("none", std::vector<std::string>{});
   event.set("low", INT64_MIN).set("high", INT64_MAX).set("yes", true).set("no", false);
   const std::string line = encodeLedgerLine(42, wall(), event);
   EXPECT_EQ(line.find('\n'), std::string::npos);
@@ -92,7 +104,8 @@ TEST(LedgerLine, GivesBackEveryByte) {
 }
 
 TEST(LedgerEvent, TakesALiteralZeroForANumber) {
-  EXPECT_EQ(encodeLedgerLine(0, wall(), LedgerEvent{"exit", {}}.set("status", 0)), R"({"n":0,"at":"2026-11-20T10:07:32.123Z","kind":"exit","status":0})");
+  EXPECT_EQ(encodeLedgerLine(0, wall(), LedgerEvent{"exit", {}}.set("status", 0)),
+            R"({"n":0,"at":"2026-11-20T10:07:32.123Z","kind":"exit","status":0})");
 }
 
 TEST(LedgerDeathTest, RefusesReservedAndRepeatedNames) {

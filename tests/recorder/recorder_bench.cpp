@@ -23,10 +23,14 @@ std::string filled(std::string_view piece) {
 
 std::string sample(int which) {
   switch (which) {
-    case 0: return filled("-rw-r--r-- 1 root root  14936 Nov 20 10:07 /var/log/nginx/access.log.2.gz\n");
-    case 1: return filled("\x1b[01;32mdrwxr-xr-x\x1b[0m 2 \"root\" C:\\x\r\n");
-    case 2: return filled("Übergrößenträger und 日本語 sowie € in einer Zeile\n");
-    default: break;
+    case 0:
+      return filled("-rw-r--r-- 1 root root  14936 Nov 20 10:07 /var/log/nginx/access.log.2.gz\n");
+    case 1:
+      return filled("\x1b[01;32mdrwxr-xr-x\x1b[0m 2 \"root\" C:\\x\r\n");
+    case 2:
+      return filled("Übergrößenträger und 日本語 sowie € in einer Zeile\n");
+    default:
+      break;
   }
   std::mt19937 random(1);
   std::string bytes(kChunk, 0);
@@ -82,7 +86,11 @@ BENCHMARK(encodeOneKeystroke);
 
 void ledgerLine(benchmark::State& state) {
   LedgerEvent event{"decision", {}};
-  event.set("request", 7).set("session", "20261120-100732-k7f3a").set("command", "systemctl restart api").set("verdict", "allow").set("rule", "restarts");
+  event.set("request", 7)
+      .set("session", "20261120-100732-k7f3a")
+      .set("command", "systemctl restart api")
+      .set("verdict", "allow")
+      .set("rule", "restarts");
   MerkleTree tree;
   std::uint64_t n = 0;
   for (auto _ : state) tree.add(encodeLedgerLine(n++, WallTime(), event));

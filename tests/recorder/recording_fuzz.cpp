@@ -52,7 +52,8 @@ void checkJson(std::string_view lines) {
     const std::size_t lf = lines.find('\n');
     check(lf != std::string_view::npos, "a line without LF");
     const auto json = nlohmann::json::parse(lines.substr(0, lf), nullptr, false);
-    check(json.is_array() && json.size() == 3 && json[0].is_number() && json[1].is_string() && json[2].is_string(), "not an asciicast line");
+    check(json.is_array() && json.size() == 3 && json[0].is_number() && json[1].is_string() && json[2].is_string(),
+          "not an asciicast line");
     lines.remove_prefix(lf + 1);
   }
 }
@@ -70,12 +71,28 @@ void encodeActions(std::string_view in) {
     in.remove_prefix(2 + data.size());
     const std::chrono::microseconds time(at += (kind & 0x40) != 0 ? -7 : 100'001);
     switch (kind & 7) {
-      case 0: encoder.encode(CastEvent::error(data), time, lines); sent.error += data; break;
-      case 1: encoder.encode(CastEvent::stdinData(data), time, lines); sent.input += data; break;
-      case 2: encoder.encode(CastEvent::key(data), time, lines); sent.typed += data + "|"; break;
-      case 3: encoder.encode(CastEvent::marker(data), time, lines); break;
-      case 4: encoder.encode(CastEvent::secret(kind), time, lines); break;
-      default: encoder.encode(CastEvent::output(data), time, lines); sent.output += data; break;
+      case 0:
+        encoder.encode(CastEvent::error(data), time, lines);
+        sent.error += data;
+        break;
+      case 1:
+        encoder.encode(CastEvent::stdinData(data), time, lines);
+        sent.input += data;
+        break;
+      case 2:
+        encoder.encode(CastEvent::key(data), time, lines);
+        sent.typed += data + "|";
+        break;
+      case 3:
+        encoder.encode(CastEvent::marker(data), time, lines);
+        break;
+      case 4:
+        encoder.encode(CastEvent::secret(kind), time, lines);
+        break;
+      default:
+        encoder.encode(CastEvent::output(data), time, lines);
+        sent.output += data;
+        break;
     }
     check(decoded(lines) == sent, "recorded is not what was appended");
   }
@@ -93,16 +110,21 @@ void readHostile(std::string_view in) {
   });
   if (exported) {
     std::string again;
-    check(exportCast(CastReader(copy), CastLines::All, [&again](std::string_view piece) {
-            again += piece;
-            return true;
-          }).has_value() && again == copy, "an exported cast does not export to itself");
+    check(exportCast(
+              CastReader(copy), CastLines::All,
+              [&again](std::string_view piece) {
+                again += piece;
+                return true;
+              }).has_value() &&
+              again == copy,
+          "an exported cast does not export to itself");
   }
   (void)exportText(CastReader(cast), [](std::string_view piece) {
     check(piece.find('\x1b') == std::string_view::npos && validPrefix(piece) == piece.size(), "a transcript with an escape sequence");
     return true;
   });
-  if (const auto line = parseLedgerLine(in)) check(encodeLedgerLine(line->n, line->at, line->event) == in, "two spellings of a ledger line");
+  if (const auto line = parseLedgerLine(in))
+    check(encodeLedgerLine(line->n, line->at, line->event) == in, "two spellings of a ledger line");
   check(plainLine(in).find_first_of("\n\r\x1b") == std::string::npos, "a line that is not one");
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/recording.h"
 
-#include <gmock/gmock.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -19,7 +19,9 @@ using testing::TempDir;
 
 constexpr MonoTime kStart{std::chrono::hours(5)};
 
-Fd cast(const TempDir& dir) { return Fd(open((dir / "cast").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)); }
+Fd cast(const TempDir& dir) {
+  return Fd(open((dir / "cast").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+}
 
 Recording recording(const TempDir& dir, RecordingOptions options = {}) {
   return std::move(*Recording::open(cast(dir), {80, 24, 1, "bot@web1", "", ""}, kStart, options));

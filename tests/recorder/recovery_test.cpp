@@ -27,7 +27,9 @@ std::string sampleCast(bool with_exit) {
   return text;
 }
 
-std::string castFile(const TempDir& dir) { return readFile(dir / castPath(sessionId())); }
+std::string castFile(const TempDir& dir) {
+  return readFile(dir / castPath(sessionId()));
+}
 
 std::string hashOf(std::string_view bytes) {
   Hasher hasher;

@@ -25,7 +25,9 @@ std::vector<std::int64_t> delaysInMs(const ReplayOptions& options) {
   return delays;
 }
 
-TEST(Player, WaitsAsTheSessionDid) { EXPECT_EQ(delaysInMs({}), (std::vector<std::int64_t>{500, 500, 10'000, 1000, 2000, 0})); }
+TEST(Player, WaitsAsTheSessionDid) {
+  EXPECT_EQ(delaysInMs({}), (std::vector<std::int64_t>{500, 500, 10'000, 1000, 2000, 0}));
+}
 
 TEST(Player, DividesBySpeedAndCutsIdleTime) {
   EXPECT_EQ(delaysInMs({2.0, {}, 0}), (std::vector<std::int64_t>{250, 250, 5000, 500, 1000, 0}));
@@ -38,7 +40,9 @@ TEST(Player, TakesNoSpeedThatWouldStopIt) {
   }
 }
 
-TEST(Player, RushesToTheCommandAskedFor) { EXPECT_EQ(delaysInMs({1.0, {}, 2}), (std::vector<std::int64_t>{0, 0, 0, 1000, 2000, 0})); }
+TEST(Player, RushesToTheCommandAskedFor) {
+  EXPECT_EQ(delaysInMs({1.0, {}, 2}), (std::vector<std::int64_t>{0, 0, 0, 1000, 2000, 0}));
+}
 
 TEST(Player, SaysWhenTheCommandWasNeverFound) {
   Player player(CastReader(kLines), {1.0, {}, 9});

@@ -29,18 +29,41 @@ class Lines {
   std::uint64_t n_ = 0;
 };
 
-LedgerEvent event(const char* kind) { return {kind, {}}; }
+LedgerEvent event(const char* kind) {
+  return {kind, {}};
+}
 
 std::vector<SessionRow> sample() {
   Lines lines;
-  lines.add(event("session_opened").set("session", kSession).set("request", 1).set("agent", "bot").set("target", "web1").set("login", "deploy").set("command", "systemctl restart api"));
-  lines.add(event("request").set("request", 1).set("session", kSession).set("hold", 42).set("agent", "bot").set("command", "systemctl restart api").set("intent", "memory leak"));
+  lines.add(event("session_opened")
+                .set("session", kSession)
+                .set("request", 1)
+                .set("agent", "bot")
+                .set("target", "web1")
+                .set("login", "deploy")
+                .set("command", "systemctl restart api"));
+  lines.add(event("request")
+                .set("request", 1)
+                .set("session", kSession)
+                .set("hold", 42)
+                .set("agent", "bot")
+                .set("command", "systemctl restart api")
+                .set("intent", "memory leak"));
   lines.add(event("answer").set("hold", 42).set("person", "alice").set("answer", "approve").set("reason", ""));
-  lines.add(event("decision").set("request", 1).set("session", kSession).set("hold", 42).set("verdict", "allow").set("rule", "restarts").set("reviewers", std::vector<std::string>{"alice"}), "2026-11-20T10:07:40.000Z");
+  lines.add(event("decision")
+                .set("request", 1)
+                .set("session", kSession)
+                .set("hold", 42)
+                .set("verdict", "allow")
+                .set("rule", "restarts")
+                .set("reviewers", std::vector<std::string>{"alice"}),
+            "2026-11-20T10:07:40.000Z");
   lines.add(event("exit").set("request", 1).set("session", kSession).set("status", 3).set("ending", "exited"), "2026-11-20T10:08:00.000Z");
   lines.add(event("seal").set("session", kSession).set("bytes", 1234).set("final", true), "2026-11-20T10:08:00.123Z");
-  lines.add(event("request").set("request", 2).set("agent", "bot").set("target", "db1").set("command", "rm -rf /"), "2026-11-21T00:00:00.000Z");
-  lines.add(event("decision").set("request", 2).set("verdict", "deny").set("rule", "never").set("reason", "no"), "2026-11-21T00:00:00.001Z");
+  lines.add(event("request").set("request", 2).set("agent", "bot").set("target", "db1").set("command", "rm -rf /"),
+            "2026-11-21T00:00:00.000Z");
+  lines.add(event("decision").set("request", 2).set("verdict", "deny").set("rule", "never").set("reason", "no"),
+            "2026-11-21T00:00:00.001Z");
   return lines.rows();
 }
 
@@ -52,7 +75,8 @@ std::size_t matching(const std::vector<std::string>& words) {
 }
 
 TEST(SessionFilter, RefusesWhatItDoesNotKnow) {
-  for (const char* word : {"", "agent", "agent:", "nobody:x", "since:yesterday", "since:5", "since:-1h", "until:99999999999999999999d", "until:2026-13-01"}) {
+  for (const char* word :
+       {"", "agent", "agent:", "nobody:x", "since:yesterday", "since:5", "since:-1h", "until:99999999999999999999d", "until:2026-13-01"}) {
     const auto filter = SessionFilter::parse(std::vector<std::string>{word}, wall());
     ASSERT_FALSE(filter) << word;
     EXPECT_EQ(filter.error().kind, RecorderError::Kind::Malformed);
@@ -63,10 +87,28 @@ TEST(SessionFilter, KeepsWhatMatchesEveryWord) {
   const struct {
     std::vector<std::string> words;
     std::size_t count;
-  } rows[] = {{{}, 2}, {{"agent:bot"}, 2}, {{"agent:bo"}, 0}, {{"target:web1"}, 1}, {{"login:deploy"}, 1}, {{"verdict:deny"}, 1},
-              {{"verdict:deny", "target:web1"}, 0}, {{"rule:restarts"}, 1}, {{"reviewer:alice"}, 1}, {{"reviewer:bob"}, 0}, {{"exit:3"}, 1}, {{"exit:0"}, 0},
-              {{"command:restart"}, 1}, {{"text:leak"}, 1}, {{"text:db1"}, 1}, {{"command:leak"}, 0}, {{std::string("session:") + kSession}, 1},
-              {{"since:2026-11-21"}, 1}, {{"until:2026-11-21"}, 1}, {{"since:2h"}, 1}, {{"since:3d"}, 2}, {{"since:2026-11-20T10:07:33Z"}, 1},
+  } rows[] = {{{}, 2},
+              {{"agent:bot"}, 2},
+              {{"agent:bo"}, 0},
+              {{"target:web1"}, 1},
+              {{"login:deploy"}, 1},
+              {{"verdict:deny"}, 1},
+              {{"verdict:deny", "target:web1"}, 0},
+              {{"rule:restarts"}, 1},
+              {{"reviewer:alice"}, 1},
+              {{"reviewer:bob"}, 0},
+              {{"exit:3"}, 1},
+              {{"exit:0"}, 0},
+              {{"command:restart"}, 1},
+              {{"text:leak"}, 1},
+              {{"text:db1"}, 1},
+              {{"command:leak"}, 0},
+              {{std::string("session:") + kSession}, 1},
+              {{"since:2026-11-21"}, 1},
+              {{"until:2026-11-21"}, 1},
+              {{"since:2h"}, 1},
+              {{"since:3d"}, 2},
+              {{"since:2026-11-20T10:07:33Z"}, 1},
               {{"command:with:colon"}, 0}};
   for (const auto& row : rows) EXPECT_EQ(matching(row.words), row.count) << ::testing::PrintToString(row.words);
 }
@@ -102,7 +144,8 @@ TEST(SessionIndex, JoinsARequestToTheSessionThatComesLater) {
 }
 
 TEST(SessionIndex, ShowsWhatWasNeverDecided) {
-  for (const auto& [kind, verdict] : {std::pair("cancelled", "cancelled"), std::pair("hold_expired", "expired"), std::pair("detached", "held")}) {
+  for (const auto& [kind, verdict] :
+       {std::pair("cancelled", "cancelled"), std::pair("hold_expired", "expired"), std::pair("detached", "held")}) {
     Lines lines;
     lines.add(event("request").set("request", 5).set("hold", 7).set("command", "id"));
     lines.add(event(kind).set("hold", 7).set("reason", "r"));

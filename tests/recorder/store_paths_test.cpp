@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/store_paths.h"
 
-#include <sys/stat.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/recorder/support.h"
@@ -16,9 +16,10 @@ using testing::wall;
 using Kind = RecorderError::Kind;
 
 TEST(SessionId, RefusesEverythingButItsOneForm) {
-  for (const char* text : {"", "20261120-100732-k7f3", "20261120-100732-k7f3aa", "20261120-100732-K7F3A", "20261120-100732-k7f1a", "20261320-100732-k7f3a",
-                           "20260229-100732-k7f3a", "20261120-240000-k7f3a", "20261120-106032-k7f3a", "20261120_100732-k7f3a", "2026112a-100732-k7f3a",
-                           "19691231-100732-k7f3a", "20261120-1007-2-k7f3a", "../../../../etc/passwd", "20261120-100732-k7f/a"}) {
+  for (const char* text :
+       {"", "20261120-100732-k7f3", "20261120-100732-k7f3aa", "20261120-100732-K7F3A", "20261120-100732-k7f1a", "20261320-100732-k7f3a",
+        "20260229-100732-k7f3a", "20261120-240000-k7f3a", "20261120-106032-k7f3a", "20261120_100732-k7f3a", "2026112a-100732-k7f3a",
+        "19691231-100732-k7f3a", "20261120-1007-2-k7f3a", "../../../../etc/passwd", "20261120-100732-k7f/a"}) {
     EXPECT_FALSE(SessionId::parse(text)) << text;
   }
 }
@@ -33,7 +34,8 @@ TEST(SessionId, IsMadeFromTimeAndRandomBytes) {
 }
 
 TEST(Time, RefusesOtherForms) {
-  for (const char* text : {"", "2026-11-20T10:07:32Z", "2026-11-20T10:07:32.123+00:00", "2026-11-31T10:07:32.123Z", "2026-11-20 10:07:32.123Z"}) {
+  for (const char* text :
+       {"", "2026-11-20T10:07:32Z", "2026-11-20T10:07:32.123+00:00", "2026-11-31T10:07:32.123Z", "2026-11-20 10:07:32.123Z"}) {
     EXPECT_FALSE(parseTime(text)) << text;
   }
   EXPECT_EQ(formatTime(wall("2026-11-20T10:07:32.023Z")), "2026-11-20T10:07:32.023Z");
@@ -84,7 +86,8 @@ TEST(Store, CreatesForAppendingAndSealsReadOnly) {
 
 TEST(Store, FindsByIdPrefixOrLettersAndRefusesTheRest) {
   const TempDir dir;
-  for (const char* id : {"20261120-100732-k7f3a", "20261120-100733-aaaaa", "20270101-000000-bbbbb"}) ASSERT_TRUE(createCast(dir.fd(), sessionId(id)));
+  for (const char* id : {"20261120-100732-k7f3a", "20261120-100733-aaaaa", "20270101-000000-bbbbb"})
+    ASSERT_TRUE(createCast(dir.fd(), sessionId(id)));
   testing::writeFile(dir / "rec/2026/11/20/20261120-100732-k7f3a.cast.torn", "x");
   testing::writeFile(dir / "rec/notes/x", "x");
   const struct {

@@ -52,9 +52,13 @@ inline void writeFile(const std::filesystem::path& path, std::string_view bytes)
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-inline SessionId sessionId(std::string_view text = "20261120-100732-k7f3a") { return *SessionId::parse(text); }
+inline SessionId sessionId(std::string_view text = "20261120-100732-k7f3a") {
+  return *SessionId::parse(text);
+}
 
-inline WallTime wall(std::string_view text = "2026-11-20T10:07:32.123Z") { return *parseTime(text); }
+inline WallTime wall(std::string_view text = "2026-11-20T10:07:32.123Z") {
+  return *parseTime(text);
+}
 
 /// What a cast holds, by stream, exactly.
 struct Streams {
@@ -85,15 +89,30 @@ inline Streams decode(std::string text, bool has_header = false) {
     if (!event) out.problem = event.error().text;
     if (!event || !*event) continue;
     switch ((*event)->kind) {
-      case CastEvent::Kind::Output: out.output += (*event)->bytes; break;
-      case CastEvent::Kind::Error: out.error += (*event)->bytes; break;
-      case CastEvent::Kind::Stdin: out.input += (*event)->bytes; break;
+      case CastEvent::Kind::Output:
+        out.output += (*event)->bytes;
+        break;
+      case CastEvent::Kind::Error:
+        out.error += (*event)->bytes;
+        break;
+      case CastEvent::Kind::Stdin:
+        out.input += (*event)->bytes;
+        break;
       case CastEvent::Kind::Key:
-      case CastEvent::Kind::Input: out.keys.push_back((*event)->bytes); break;
-      case CastEvent::Kind::Marker: out.markers.push_back((*event)->bytes); break;
-      case CastEvent::Kind::Secret: out.secrets.push_back((*event)->number); break;
-      case CastEvent::Kind::Exit: out.exits.push_back((*event)->number); break;
-      case CastEvent::Kind::Resize: break;
+      case CastEvent::Kind::Input:
+        out.keys.push_back((*event)->bytes);
+        break;
+      case CastEvent::Kind::Marker:
+        out.markers.push_back((*event)->bytes);
+        break;
+      case CastEvent::Kind::Secret:
+        out.secrets.push_back((*event)->number);
+        break;
+      case CastEvent::Kind::Exit:
+        out.exits.push_back((*event)->number);
+        break;
+      case CastEvent::Kind::Resize:
+        break;
     }
   }
   out.output += decoder.heldOutput();

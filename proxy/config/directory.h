@@ -75,7 +75,8 @@ struct InitDone {
   std::string host_key_line;
 };
 /// Makes DIR with new keys and the two files, and checks the result as `serve` will. Refuses a DIR that has anything in it; after an error
-/// what was made is left for a person to look at. Without targets or identities the file has commented examples instead.
+/// what was made is left for a person to look at. Without targets or identities the file has commented examples instead; with nobody
+/// who may review, serve will refuse the rules until someone is named.
 [[nodiscard]] tl::expected<InitDone, std::string> initDirectory(const InitOptions& options);
 
 }  // namespace ptygate::config

@@ -161,9 +161,11 @@ tl::expected<InitDone, std::string> initDirectory(const InitOptions& options) {
   auto host_key = makeKey(options.dir + "/keys/host_key", "ptygate-host-key");
   if (!host_key) return tl::unexpected(host_key.error());
   const auto reviewers = std::count_if((*config)->people.begin(), (*config)->people.end(), [](const Person& person) { return person.may_review; });
-  const std::string rules = options.policy.empty() ? policy::starterPolicy(static_cast<std::size_t>(reviewers)) : options.policy;
+  const std::string rules = options.policy.empty() ? policy::starterPolicy(static_cast<std::size_t>(std::max<std::ptrdiff_t>(reviewers, 1))) : options.policy;
   if (auto written = writeFile(options.dir + "/policy.toml", rules); !written) return tl::unexpected(written.error());
   if (auto written = writeFile(options.dir + "/ptygate.toml", text); !written) return tl::unexpected(written.error());
+  // Without a reviewer the rules cannot load: serve and `policy check` say so until the operator has named one.
+  if (reviewers == 0) return InitDone{*user_ca, *host_key};
   if (auto checked = check(options.dir); !checked) return tl::unexpected(checked.error());
   return InitDone{*user_ca, *host_key};
 }

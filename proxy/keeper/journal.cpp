@@ -25,7 +25,7 @@ struct SyncJob {
     for (const recorder::Fd& directory : directories) {
       if (::fsync(directory.get()) != 0 && error == 0) error = errno;
     }
-    if (::fdatasync(ledger.get()) != 0 && error == 0) error = errno;
+    if (ledger.valid() && ::fdatasync(ledger.get()) != 0 && error == 0) error = errno;
   }
 };
 }  // namespace
@@ -79,7 +79,13 @@ void Journal::startSync() {
     return;
   }
   auto job = std::make_unique<SyncJob>();
-  job->ledger.reset(::fcntl(ledger_.fd(), F_DUPFD_CLOEXEC, 0));
+  if (target > ledger_.committed()) {
+    job->ledger.reset(::fcntl(ledger_.fd(), F_DUPFD_CLOEXEC, 0));
+    if (!job->ledger.valid()) {
+      fail(std::string("ledger: dup: ") + std::strerror(errno));
+      return;
+    }
+  }
   job->directories = std::exchange(directories_, {});
   SyncJob* raw = job.release();
   syncing_ = true;
@@ -110,6 +116,7 @@ void Journal::finishSync(std::uint64_t target, int error) {
 
 bool Journal::commitNow() {
   if (hasFailed()) return false;
+  if (ledger_.appended() == ledger_.committed()) return true;
   if (auto flushed = ledger_.flush(); !flushed || ::fdatasync(ledger_.fd()) != 0) {
     failed_ = true;
     return false;

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "proxy/base/check.h"
 #include "proxy/base/log.h"
@@ -76,7 +77,8 @@ Keeper::Keeper(base::Loop& loop, const KeeperOptions& options)
               [this](base::Fd socket, ControlCaller caller) { control_.adopt(std::move(socket), std::move(caller)); },
               [this](const recorder::LedgerEvent& event) { journal_->append(event); }}),
       stop_timer_(loop) {
-  gate_.dir = options.dir;
+  std::error_code ignored;  // a directory that is gone shows in load()
+  gate_.dir = std::filesystem::absolute(options.dir, ignored).string();
   gate_.program = options.program;
   gate_.started = wallNow();
 }
@@ -229,6 +231,7 @@ tl::expected<std::string, std::string> Keeper::reload(const std::string& by) {
     base::log(LogLevel::Error, "reload_refused", {{"reason", why}});
     return tl::make_unexpected(std::move(why));
   };
+  if (gate_.stopping) return refuse("the gate is stopping");
   auto snapshot = config::loadSnapshot(gate_.dir);
   if (!snapshot) return refuse(snapshot.error());
   auto keys = config::loadKeys(gate_.dir, *snapshot->config);
@@ -242,17 +245,22 @@ tl::expected<std::string, std::string> Keeper::reload(const std::string& by) {
       before.config->listen_people != gate_.config().listen_people) {
     text += "; listeners and the number of workers change at the next start only";
   }
+  const config::Limits &old_limits = before.config->limits, &new_limits = gate_.config().limits;
+  if (old_limits.holds != new_limits.holds || old_limits.holds_per_agent != new_limits.holds_per_agent || old_limits.held_bytes != new_limits.held_bytes ||
+      old_limits.held_bytes_per_agent != new_limits.held_bytes_per_agent || old_limits.repeat_within != new_limits.repeat_within) {
+    text += "; limits of holds change at the next start only";
+  }
   for (const std::string& warning : gate_.snapshot.warnings) base::log(LogLevel::Warn, "configuration_warning", {{"text", warning}});
   learnUsers();
   surveys_->forgetAccounts();
   workers_.configureAll();
-  endStale(*before.config);
+  endStale();
   journal_->append(evidence::configurationLoaded(gate_.config().hash, gate_.snapshot.rules->hash(), by));
   base::log(LogLevel::Info, "reloaded", {{"by", by}, {"policy", gate_.snapshot.rules->hash()}});
   return text;
 }
 
-void Keeper::endStale(const config::Config& before) {
+void Keeper::endStale() {
   const auto holdsKey = [](const std::vector<certs::PublicKey>& keys, const std::string& fingerprint) {
     return std::any_of(keys.begin(), keys.end(), [&](const certs::PublicKey& key) { return key.fingerprint() == fingerprint; });
   };
@@ -268,7 +276,6 @@ void Keeper::endStale(const config::Config& before) {
     if (caller.kind == ControlCaller::Kind::Agent) return gate_.config().agent(caller.name) == nullptr;
     return false;
   });
-  (void)before;
 }
 
 void Keeper::endAgent(const std::string& agent, const std::string& reason) {

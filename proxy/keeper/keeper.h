@@ -65,7 +65,7 @@ class Keeper {
   void learnUsers();
   [[nodiscard]] ControlCaller identify(uid_t uid) const;
   void endAgent(const std::string& agent, const std::string& reason);
-  void endStale(const config::Config& before);
+  void endStale();
   void onLedgerFailure(const std::string& reason);
   void finishStop();
 

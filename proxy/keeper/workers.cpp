@@ -23,6 +23,7 @@ constexpr std::size_t kNoSlot = SIZE_MAX;
 constexpr milliseconds kFirstBackoff{50};
 constexpr milliseconds kMaxBackoff{10'000};
 constexpr milliseconds kStable{30'000};  ///< a worker that lived this long starts again without delay
+constexpr std::chrono::seconds kHelloWithin{15};
 constexpr int kControlNumber = 3;
 
 std::vector<std::string> workerEnvironment() {
@@ -95,6 +96,10 @@ void Workers::attach(WorkerId id, base::Fd socket, bool people, pid_t pid, std::
       gate_.loop, std::move(socket), /*accept_descriptors=*/false,
       base::MessagePipe::Handler{[this, id](std::string_view payload, std::vector<base::Fd>) { return onFrame(id, payload); },
                                  [this, id](const std::string& reason) { onEnd(id, reason); }});
+  if (slot != kNoSlot) {
+    worker.hello_timer = base::Timer(gate_.loop);
+    worker.hello_timer.start(kHelloWithin, [this, id] { onEnd(id, "no Hello in time"); });
+  }
   send(id, hooks_.configure(people, /*first=*/true));
 }
 
@@ -111,6 +116,7 @@ bool Workers::onFrame(WorkerId id, std::string_view payload) {
       wrong = "a second Hello";
     } else {
       worker.info.hello = *hello;
+      worker.hello_timer.stop();
       hooks_.on_ready(id);
     }
   } else if (!worker.info.hello) {

@@ -74,6 +74,7 @@ class Workers {
     Info info;
     std::size_t slot = 0;  ///< kNoSlot: adopted
     std::unique_ptr<base::MessagePipe> pipe;
+    base::Timer hello_timer;  ///< a worker that does not get as far as Hello is replaced
     bool ended = false;
   };
   void spawn(std::size_t slot);

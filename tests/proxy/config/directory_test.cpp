@@ -73,12 +73,15 @@ TEST_F(Directory, InitMakesADirectoryThatPassesItsOwnCheck) {
   EXPECT_FALSE(snapshot->rules->hasLaboratoryAllow());
 }
 
-TEST_F(Directory, InitWithoutOptionsWritesExamplesThatLoad) {
+TEST_F(Directory, InitWithoutOptionsWritesExamplesAndTheRulesWaitForAReviewer) {
   options_.agents.clear();
   options_.people.clear();
   options_.targets.clear();
   const auto made = initDirectory(options_);
   ASSERT_TRUE(made.has_value()) << made.error();
+  EXPECT_NE(errorAfterInit().find("policy.toml:"), std::string::npos) << errorAfterInit();
+  std::ofstream(options_.dir + "/ptygate.toml", std::ios::app) << "[[person]]\nname = \"alice\"\nkeys = [\"" << kKeyA << "\"]\nmay = [\"review\"]\n";
+  EXPECT_EQ(errorAfterInit(), "");
 }
 
 TEST_F(Directory, RefusesAKeyThatOthersMayRead) {

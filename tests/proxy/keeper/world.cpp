@@ -72,8 +72,12 @@ bool World::until(const std::function<bool()>& done) {
   bool expired = false;
   base::Timer wake(loop);
   wake.start(std::chrono::seconds(5), [&] { expired = true; });
-  while (!done() && !expired && std::chrono::steady_clock::now() < end) uv_run(loop.raw(), UV_RUN_ONCE);
-  return done();
+  bool is_done = done();
+  while (!is_done && !expired && std::chrono::steady_clock::now() < end) {
+    uv_run(loop.raw(), UV_RUN_ONCE);
+    is_done = done();
+  }
+  return is_done;
 }
 
 void World::settle() {

@@ -117,7 +117,9 @@ class Review {
   }
 
   void waitOnce() {
-    pollfd ready[2] = {{input_ended_ ? -1 : STDIN_FILENO, POLLIN, 0}, {client_.fd(), POLLIN, 0}};
+    // In a pipe, answers are there before the holds are: they wait. On a terminal, Q has to work at any time.
+    const bool reads_input = !input_ended_ && (terminal_ || ready_);
+    pollfd ready[2] = {{reads_input ? STDIN_FILENO : -1, POLLIN, 0}, {client_.fd(), POLLIN, 0}};
     const int count = ::poll(ready, 2, 1000);
     if (count > 0 && ready[0].revents != 0) readKeys();
     if (is_over_) return;

@@ -179,6 +179,16 @@ TEST(Review, AnswersNothingWithoutTheRightTag) {
   EXPECT_TRUE(gate.answers.empty()) << gate.answers.front().verb;
 }
 
+TEST(Review, SendsTheAnswerThatNamesIdAndTag) {
+  PromptGate gate;
+  const Ran ran = runWith(
+      {"review"}, [&](const control::Request& r) { return gate(r); }, "d 42-k7f3 not today\n");
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  ASSERT_EQ(gate.answers.size(), 1u) << ran.out;
+  EXPECT_EQ(gate.answers[0].verb, "deny");
+  EXPECT_EQ(gate.answers[0].args.at("hold"), "42-k7f3");
+}
+
 TEST(Review, NeverShowsAHoldThatDidNotComeWhole) {
   PromptGate gate;
   gate.hold.command_bytes = 100'000;

@@ -117,7 +117,7 @@ void Connection::progress() {
 
 void Connection::step() {
   ssh::ClientLeg::State state = leg_->progress();
-  if (state == ssh::ClientLeg::State::Dead) return end(open_ ? "the client left" : "the client left before it logged in");
+  if (state == ssh::ClientLeg::State::Dead) return end(open_ ? "the client left" : "the client left before it logged in: " + leg_->error());
   if (pre_dial_ && !upstreams_) {
     const base::TargetInfo* target = context_.directory->target(route_->target);
     pre_dialled_ = route_;

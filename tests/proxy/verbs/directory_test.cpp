@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -188,6 +189,20 @@ TEST_F(Directory, PolicyCheckRefusesLooseKeyPermissions) {
   const Ran ran = run({"policy", "check", "--dir", dir});
   EXPECT_EQ(ran.status, 1);
   EXPECT_THAT(ran.err, HasSubstr("user_ca"));
+}
+
+TEST_F(Directory, PolicyCheckLoadsNoPrivateKeyOverSsh) {
+  const std::string dir = made();
+  ASSERT_EQ(::unlink((dir + "/keys/user_ca").c_str()), 0);
+  Invocation what;
+  what.args = {"policy", "check"};
+  what.env = {{"PTYGATE_DIR", dir}};
+  what.gate = [](const control::Request& request) -> std::vector<control::ServerLine> {
+    return {control::ItemLine{request.id, control::WhoAmI{"person", "alice", {"operate"}, {}}}, control::Reply{request.id, 0, ""}};
+  };
+  const Ran ran = run(what);
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(run({"policy", "check", "--dir", dir}).status, 1);
 }
 
 TEST_F(Directory, PolicyExplainRefusesWhoIsUnknown) {

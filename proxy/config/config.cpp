@@ -155,17 +155,31 @@ void readGate(const TomlTable& root, Config& config) {
   gate->finish();
 }
 
+std::vector<Address> addresses(const TomlTable& table, const char* key) {
+  std::vector<Address> result;
+  for (const std::string& text : table.strings(key).value_or(std::vector<std::string>())) {
+    const auto parsed = parseAddress(text, 0);
+    if (!parsed) {
+      table.refuse(key, quoted(text) + ": \"host:port\" or \"[v6 address]:port\" is needed");
+      continue;
+    }
+    result.push_back(*parsed);
+  }
+  return result;
+}
+
 void readListen(const TomlTable& root, Config& config) {
   const auto listen = root.table("listen");
   if (listen) {
-    config.listen_agents = address(*listen, "agents", 0);
-    config.listen_people = address(*listen, "people", 0);
-    if (config.listen_agents && config.listen_people && config.listen_agents->port != 0 && *config.listen_agents == *config.listen_people) {
-      listen->refuse("people", "agents and people need listeners of their own");
+    config.listen_agents = addresses(*listen, "agents");
+    config.listen_people = addresses(*listen, "people");
+    for (const Address& address : config.listen_people) {
+      const bool shared = std::find(config.listen_agents.begin(), config.listen_agents.end(), address) != config.listen_agents.end();
+      if (shared && address.port != 0) listen->refuse("people", "agents and people need listeners of their own");
     }
     listen->finish();
   }
-  if (root.ok() && !config.listen_agents) root.refuse("listen", "agents = \"host:port\" is missing in [listen]");
+  if (root.ok() && config.listen_agents.empty()) root.refuse("listen", "agents = [\"host:port\"] is missing in [listen]");
 }
 
 void readLimits(const TomlTable& root, Config& config) {

@@ -79,8 +79,8 @@ struct Limits {
 };
 
 struct Config {
-  std::optional<Address> listen_agents;
-  std::optional<Address> listen_people;
+  std::vector<Address> listen_agents;            ///< at least one
+  std::vector<Address> listen_people;            ///< none: people come by the control socket only
   std::uint64_t workers = 1;                     ///< for agents; people have one of their own
   std::string user_ca = "keys/user_ca";          ///< files below DIR
   std::string host_key = "keys/host_key";

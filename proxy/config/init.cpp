@@ -127,7 +127,7 @@ std::string configText(const InitOptions& options) {
   std::string out =
       "# ptygate: gate, identities, targets. Rules are in policy.toml. Keys, defaults and limits: proxy/config/README.md.\n"
       "# After a change: `ptygate policy check --dir DIR`, then `ptygate reload --dir DIR`.\n\n[listen]\nagents = " +
-      toml(options.listen_agents) + "\npeople = " + toml(options.listen_people) + "\n";
+      tomlList({options.listen_agents}) + "\npeople = " + tomlList({options.listen_people}) + "\n";
   for (const InitIdentity& person : options.people) out += personText(person);
   if (options.people.empty()) out += kPersonExample;
   for (const InitIdentity& agent : options.agents) out += agentText(agent);

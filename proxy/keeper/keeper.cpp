@@ -144,13 +144,13 @@ tl::expected<void, std::string> Keeper::openDoors(bool start_workers) {
   (void)::mkdirat(gate_.dir_fd.get(), "run", 0711);
   (void)::fchmodat(gate_.dir_fd.get(), "run", 0711, 0);  // the umask of ours is stricter than the socket's directory may be
   if (auto listening = control_.listen(); !listening) return listening;
-  if (config.listen_agents) {
-    if (auto listening = listeners_.listen(*config.listen_agents, false); !listening) return listening;
+  for (const config::Address& address : config.listen_agents) {
+    if (auto listening = listeners_.listen(address, false); !listening) return listening;
   }
-  if (config.listen_people) {
-    if (auto listening = listeners_.listen(*config.listen_people, true); !listening) return listening;
+  for (const config::Address& address : config.listen_people) {
+    if (auto listening = listeners_.listen(address, true); !listening) return listening;
   }
-  if (start_workers) workers_.start(config.workers, config.listen_people.has_value());
+  if (start_workers) workers_.start(config.workers, !config.listen_people.empty());
   journal_->append(evidence::gateStarted(PTYGATE_VERSION, config.hash, gate_.snapshot.rules->hash(), listeners_.describe()));
   if (!journal_->commitNow()) return tl::make_unexpected(gate_.dir + "/ledger: cannot be written");
   writePorts();

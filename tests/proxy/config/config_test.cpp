@@ -15,7 +15,7 @@ constexpr const char* kKeyC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEBBQkNERUZHS
 
 std::string quoted(const char* key) { return "[\"" + std::string(key) + "\"]"; }
 
-std::string listen() { return "[listen]\nagents = \"127.0.0.1:2222\"\npeople = \"127.0.0.1:2223\"\n"; }
+std::string listen() { return "[listen]\nagents = [\"127.0.0.1:2222\"]\npeople = [\"127.0.0.1:2223\"]\n"; }
 std::string person(const std::string& more = "") {
   return "[[person]]\nname = \"alice\"\nkeys = " + quoted(kKeyA) + "\nmay = [\"review\", \"operate\"]\n" + more;
 }
@@ -36,8 +36,8 @@ TEST(Config, RefusesEachMistakeWithItsLineAndAdvice) {
     std::string text;
     const char* expected;
   } rows[] = {
-      {"", "ptygate.toml:1: listen: agents = \"host:port\" is missing"},
-      {"[listen]\nagent = \"127.0.0.1:1\"\n", "ptygate.toml:2: unknown key \"agent\"; did you mean \"agents\"?"},
+      {"", "ptygate.toml:1: listen: agents = [\"host:port\"] is missing"},
+      {"[listen]\nagent = [\"127.0.0.1:1\"]\n", "ptygate.toml:2: unknown key \"agent\"; did you mean \"agents\"?"},
       {listen() + "[gate]\nworker = 1\n", "ptygate.toml:5: unknown key \"worker\"; did you mean \"workers\"?"},
       {listen() + "[gate]\nworkers = 0\n", "ptygate.toml:5: workers: a number from 1 to 64"},
       {listen() + "[gate]\nuser_ca = \"/etc/ca\"\n", "ptygate.toml:5: user_ca: a path below"},
@@ -47,8 +47,8 @@ TEST(Config, RefusesEachMistakeWithItsLineAndAdvice) {
       {listen() + "[limits]\ncommand = \"1MiB\"\n", "ptygate.toml:5: command: between"},
       {listen() + "[limits]\nholds = -1\n", "ptygate.toml:5: holds: a number"},
       {listen() + "[limit]\nholds = 1\n", "ptygate.toml:4: unknown key \"limit\"; did you mean \"limits\"?"},
-      {"[listen]\nagents = \"127.0.0.1:2222\"\npeople = \"127.0.0.1:2222\"\n", "ptygate.toml:3: people: agents and people need listeners of their own"},
-      {"[listen]\nagents = \"::1:22\"\n", "ptygate.toml:2: agents: \"::1:22\": \"host:port\""},
+      {"[listen]\nagents = [\"127.0.0.1:2222\"]\npeople = [\"127.0.0.1:2222\"]\n", "ptygate.toml:3: people: agents and people need listeners of their own"},
+      {"[listen]\nagents = [\"::1:22\"]\n", "ptygate.toml:2: agents: \"::1:22\": \"host:port\""},
       {listen() + "[[person]]\nname = \"al=ice\"\nkeys = []\nmay = []\n", "ptygate.toml:5: name: \"al=ice\" is not a name"},
       {listen() + "[[person]]\nname = \"a@b\"\nmay = []\n", "is not a name"},
       {listen() + "[[person]]\nname = \"a%b\"\nmay = []\n", "is not a name"},

@@ -239,8 +239,7 @@ void ExecSession::onOutcome(const base::Outcome& outcome) {
       return end(Farewell(voice.line("cancelled", "cancelled: " + outcome.reason, {{"hold", outcome.hold}}), kExitTrouble), finished, kExitTrouble);
     case Kind::Trouble:
       finished.error = outcome.reason;
-      return end(Farewell(voice.line("trouble", outcome.reason.empty() ? "the gate is in trouble; nothing ran" : outcome.reason + "; nothing ran"),
-                          kExitTrouble),
+      return end(Farewell(voice.line("trouble", (outcome.reason.empty() ? "the gate is in trouble" : outcome.reason) + "; nothing ran"), kExitTrouble),
                  finished, kExitTrouble);
   }
 }

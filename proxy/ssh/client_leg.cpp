@@ -54,7 +54,7 @@ struct ClientLeg::Callbacks {
   }
   static int onNone(ssh_session, const char* user, void* data) noexcept {
     ClientLeg& leg = of(data);
-    bool ok = leg.state_ == State::Authenticating && user != nullptr && leg.admission_->offerNone(user);
+    bool ok = leg.mayAuthenticate() && user != nullptr && leg.admission_->offerNone(user);
     leg.logged_in_ = leg.logged_in_ || ok;
     return answer(leg, ok, false);
   }
@@ -63,7 +63,7 @@ struct ClientLeg::Callbacks {
     // A bad signature arrives as SSH_PUBLICKEY_STATE_WRONG; only VALID may log in, and NONE is a probe.
     const bool verified = signature_state == SSH_PUBLICKEY_STATE_VALID;
     const bool probe = signature_state == SSH_PUBLICKEY_STATE_NONE;
-    if (leg.state_ != State::Authenticating || leg.logged_in_ || user == nullptr || (!verified && !probe)) return answer(leg, false, true);
+    if (!leg.mayAuthenticate() || user == nullptr || (!verified && !probe)) return answer(leg, false, true);
     std::string blob = blobOf(key);
     bool ok = !blob.empty() && leg.admission_->offerKey(user, blob, verified);
     leg.logged_in_ = ok && verified;
@@ -163,7 +163,7 @@ ClientLeg::State ClientLeg::progress() {
     if (rc == SSH_OK) state_ = State::Authenticating;
     if (rc == SSH_ERROR) state_ = State::Dead;
   }
-  if (state_ == State::Authenticating && logged_in_) state_ = State::Open;
+  if (logged_in_) state_ = State::Open;  // also straight from KeyExchange: see mayAuthenticate()
   if (!transport_->isAlive()) state_ = State::Dead;
   return state_;
 }

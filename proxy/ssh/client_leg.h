@@ -96,6 +96,9 @@ class ClientLeg {
  private:
   friend struct Callbacks;
   ClientLeg() = default;
+  // Not `state_ == Authenticating`: the request can arrive in the wake-up that ends the key exchange, before progress() has seen that end.
+  // libssh itself refuses authentication before the keys are in use.
+  [[nodiscard]] bool mayAuthenticate() const { return state_ != State::Dead && state_ != State::Open && !logged_in_; }
 
   std::unique_ptr<Callbacks> callbacks_;
   std::unique_ptr<Transport> transport_;

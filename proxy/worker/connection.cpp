@@ -55,6 +55,7 @@ std::unique_ptr<Connection> Connection::create(const WorkerContext& context, std
 }
 
 Connection::~Connection() {
+  if (leg_) leg_->end();  // abandons the channels, so that they may go in any order
   entries_.clear();
   jumps_.clear();
   upstreams_.reset();
@@ -315,16 +316,17 @@ void Connection::end(const std::string& reason) {
   for (auto& entry : entries_) {
     if (entry->session) entry->session->onClientGone();
   }
+  for (auto& jump : jumps_) {
+    if (jump->connection && !jump->inner_ended) jump->connection->end(reason);
+  }
   if (!inner_) context_.line.send(base::ConnectionEnded{number_, reason});
   base::log(base::LogLevel::Debug, "connection_ended", {{"connection", numbered(number_)}, {"reason", reason}});
   // Destroyed from the loop: a session, a leg or libssh may be on the stack.
   wake_.start(std::chrono::milliseconds(0), [this] {
-    jumps_.clear();
-    if (upstreams_) {
-      for (auto& entry : entries_) entry->session.reset();
-      upstreams_.reset();
-    }
     leg_->end();
+    jumps_.clear();
+    for (auto& entry : entries_) entry->session.reset();
+    upstreams_.reset();
     auto ended = std::move(on_ended_);
     ended();
   });

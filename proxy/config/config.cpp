@@ -27,17 +27,22 @@ constexpr std::uint64_t kMaxWorkers = 64;
 constexpr std::uint64_t kDefaultWorkersAtMost = 4;
 constexpr milliseconds kMaxCertificateValidity{3'600'000};
 
-bool isAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+bool isAlphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 bool isNameRest(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return isAlphanumeric(c) || c == '.' || c == '_' || c == '-'; });
 }
 
-std::string quoted(std::string_view text) { return "\"" + certs::escaped(text.substr(0, 80)) + "\""; }
+std::string quoted(std::string_view text) {
+  return "\"" + certs::escaped(text.substr(0, 80)) + "\"";
+}
 
 // ---- single values ----------------------------------------------------------------------------------------------------------------
 
-milliseconds duration(const TomlTable& table, const char* key, milliseconds otherwise, milliseconds most = milliseconds(366LL * 86'400'000)) {
+milliseconds duration(const TomlTable& table, const char* key, milliseconds otherwise,
+                      milliseconds most = milliseconds(366LL * 86'400'000)) {
   const auto text = table.string(key);
   if (!text) return otherwise;
   const auto value = policy::parseDuration(*text);
@@ -117,7 +122,8 @@ std::vector<certs::PublicKey> publicKeys(const TomlTable& table, const char* key
       table.refuse(key, quoted(line) + ": " + parsed.error().text + "; a line \"ssh-ed25519 AAAA…\" is needed (no options, no host name)");
       return result;
     }
-    if (std::find(result.begin(), result.end(), parsed->key) != result.end()) table.refuse(key, "the key " + parsed->key.fingerprint() + " is listed twice");
+    if (std::find(result.begin(), result.end(), parsed->key) != result.end())
+      table.refuse(key, "the key " + parsed->key.fingerprint() + " is listed twice");
     result.push_back(std::move(parsed->key));
   }
   return result;
@@ -252,8 +258,9 @@ Target readTarget(const TomlTable& table) {
   addAlias(target, Address{target.name, target.address.port});
   addAlias(target, target.address);
   if (!table.has("host_keys")) {
-    table.refuse("", "the key host_keys is missing: the gate never asks about an unknown host. Take the lines of the target's own "
-                     "/etc/ssh/ssh_host_*_key.pub over a way that you trust");
+    table.refuse("",
+                 "the key host_keys is missing: the gate never asks about an unknown host. Take the lines of the target's own "
+                 "/etc/ssh/ssh_host_*_key.pub over a way that you trust");
   }
   target.host_keys = publicKeys(table, "host_keys", true);
   target.labels = labels(table);
@@ -288,8 +295,10 @@ void readTargets(const TomlTable& root, Config& config) {
       const auto [known, is_new] = target_of_alias.emplace(alias.text(), target.name);
       if (is_new) continue;
       const auto listed = table.strings("aliases").value_or(std::vector<std::string>());
-      const bool explicit_alias = std::any_of(listed.begin(), listed.end(), [&](const std::string& text) { return parseAddress(text, 22) == alias; });
-      if (explicit_alias || alias.host == target.name) table.refuse("aliases", quoted(alias.text()) + " names the target " + quoted(known->second) + " already");
+      const bool explicit_alias =
+          std::any_of(listed.begin(), listed.end(), [&](const std::string& text) { return parseAddress(text, 22) == alias; });
+      if (explicit_alias || alias.host == target.name)
+        table.refuse("aliases", quoted(alias.text()) + " names the target " + quoted(known->second) + " already");
       known->second = "";
     }
     config.targets.push_back(std::move(target));
@@ -373,10 +382,12 @@ void readAgents(const TomlTable& root, Config& config) {
 void refuseSharedIdentities(const TomlTable& root, const Config& config) {
   std::map<std::string, std::string> owner_of_key;
   std::map<std::string, std::string> owner_of_user;
-  const auto visit = [&](const TomlTable& table, const std::string& who, const std::vector<certs::PublicKey>& keys, const std::string& user) {
+  const auto visit = [&](const TomlTable& table, const std::string& who, const std::vector<certs::PublicKey>& keys,
+                         const std::string& user) {
     for (const certs::PublicKey& key : keys) {
       const auto [known, is_new] = owner_of_key.emplace(key.blob(), who);
-      if (!is_new) table.refuse("keys", "the key " + key.fingerprint() + " is " + known->second + "'s already; each identity needs keys of its own");
+      if (!is_new)
+        table.refuse("keys", "the key " + key.fingerprint() + " is " + known->second + "'s already; each identity needs keys of its own");
     }
     if (user.empty()) return;
     const auto [known, is_new] = owner_of_user.emplace(user, who);
@@ -415,9 +426,15 @@ std::string Address::text() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-const Agent* Config::agent(std::string_view wanted) const { return named(agents, wanted); }
-const Person* Config::person(std::string_view wanted) const { return named(people, wanted); }
-const Target* Config::target(std::string_view wanted) const { return named(targets, wanted); }
+const Agent* Config::agent(std::string_view wanted) const {
+  return named(agents, wanted);
+}
+const Person* Config::person(std::string_view wanted) const {
+  return named(people, wanted);
+}
+const Target* Config::target(std::string_view wanted) const {
+  return named(targets, wanted);
+}
 
 bool Config::isEntitled(const Agent& agent, std::string_view target) {
   return std::find(agent.targets.begin(), agent.targets.end(), target) != agent.targets.end();
@@ -457,7 +474,8 @@ std::optional<Address> parseAddress(std::string_view text, std::uint16_t default
     if (close == std::string_view::npos) return std::nullopt;
     address.host = text.substr(1, close - 1);
     port = text.substr(close + 1);
-    if (address.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos || address.host.find(':') == std::string::npos) return std::nullopt;
+    if (address.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos || address.host.find(':') == std::string::npos)
+      return std::nullopt;
     if (!port.empty() && port.front() != ':') return std::nullopt;
   } else {
     const std::size_t colon = text.find(':');
@@ -479,7 +497,9 @@ std::optional<Address> parseAddress(std::string_view text, std::uint16_t default
   return address;
 }
 
-bool isName(std::string_view text) { return !text.empty() && text.size() <= kMaxNameBytes && isAlphanumeric(text.front()) && isNameRest(text); }
+bool isName(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxNameBytes && isAlphanumeric(text.front()) && isNameRest(text);
+}
 
 bool isLogin(std::string_view text) {
   return !text.empty() && text.size() <= kMaxLoginBytes && (isAlphanumeric(text.front()) || text.front() == '_') && isNameRest(text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ptygate.toml as values: gate, listeners, identities, targets, limits. Strict: what is unknown, doubled or loose is refused with file, line
-// and what to do. Not here: rules (policy/rules), private keys (the keeper loads them), reading of directories (directory.h).
+// ptygate.toml as values: gate, listeners, identities, targets, limits. Strict: what is unknown, doubled or loose is refused with file,
+// line and what to do. Not here: rules (policy/rules), private keys (the keeper loads them), reading of directories (directory.h).
 #pragma once
 
 #include <chrono>
@@ -10,9 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "certs/key.h"
 #include "policy/rules.h"
@@ -52,37 +51,37 @@ struct Target {
   std::string name;
   Address address;
   std::vector<std::string> logins;
-  std::vector<Address> aliases;      ///< what -J may name: the configured ones, NAME:22, NAME:PORT and the address
+  std::vector<Address> aliases;  ///< what -J may name: the configured ones, NAME:22, NAME:PORT and the address
   std::vector<certs::PublicKey> host_keys;
   std::map<std::string, std::string> labels;
   bool trust_account_rc = false;
-  std::string identity_key;          ///< file below DIR, for targets that cannot trust a CA; empty: certificates
-  std::string source_address;        ///< of certificates, CIDR list; empty: none
+  std::string identity_key;    ///< file below DIR, for targets that cannot trust a CA; empty: certificates
+  std::string source_address;  ///< of certificates, CIDR list; empty: none
   std::chrono::milliseconds certificate_validity{120'000};
 };
 
 /// What the keeper limits, beside the workers' limits. README.md lists keys and defaults.
 struct Limits {
   base::WorkerLimits worker;
-  std::uint64_t startups_per_source = 10;        ///< connections of one source address that have not logged in
+  std::uint64_t startups_per_source = 10;  ///< connections of one source address that have not logged in
   std::uint64_t connections = 1000;
   std::uint64_t connections_per_agent = 200;
-  std::uint64_t requests_per_agent = 4096;       ///< exec requests of one agent that have not ended
+  std::uint64_t requests_per_agent = 4096;  ///< exec requests of one agent that have not ended
   std::uint64_t holds = 4096;
   std::uint64_t holds_per_agent = 2048;
   std::uint64_t held_bytes = 64ULL << 20U;
   std::uint64_t held_bytes_per_agent = 32ULL << 20U;
-  std::uint64_t verbs = 64;                      ///< verb children at once
+  std::uint64_t verbs = 64;  ///< verb children at once
   std::uint64_t verbs_per_identity = 16;
-  std::uint64_t free_space_bytes = 256ULL << 20U;///< below it no new session begins
+  std::uint64_t free_space_bytes = 256ULL << 20U;  ///< below it no new session begins
   std::chrono::milliseconds repeat_within{120'000};
 };
 
 struct Config {
-  std::vector<Address> listen_agents;            ///< at least one
-  std::vector<Address> listen_people;            ///< none: people come by the control socket only
-  std::uint64_t workers = 1;                     ///< for agents; people have one of their own
-  std::string user_ca = "keys/user_ca";          ///< files below DIR
+  std::vector<Address> listen_agents;    ///< at least one
+  std::vector<Address> listen_people;    ///< none: people come by the control socket only
+  std::uint64_t workers = 1;             ///< for agents; people have one of their own
+  std::string user_ca = "keys/user_ca";  ///< files below DIR
   std::string host_key = "keys/host_key";
   base::LogLevel log_level = base::LogLevel::Info;
   std::chrono::milliseconds survey_valid{3'600'000};
@@ -90,8 +89,8 @@ struct Config {
   std::vector<Agent> agents;
   std::vector<Person> people;
   std::vector<Target> targets;
-  std::string hash;                              ///< sha256 hex of the file's bytes
-  std::vector<std::string> warnings;             ///< for the log and `status`
+  std::string hash;                   ///< sha256 hex of the file's bytes
+  std::vector<std::string> warnings;  ///< for the log and `status`
 
   [[nodiscard]] const Agent* agent(std::string_view name) const;
   [[nodiscard]] const Person* person(std::string_view name) const;

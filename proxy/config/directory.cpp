@@ -17,7 +17,9 @@ namespace ptygate::config {
 
 namespace {
 
-tl::unexpected<std::string> failure(const std::string& path, const std::string& text) { return tl::make_unexpected(path + ": " + text); }
+tl::unexpected<std::string> failure(const std::string& path, const std::string& text) {
+  return tl::make_unexpected(path + ": " + text);
+}
 
 tl::expected<std::string, std::string> readConfigFile(const std::string& path) {
   base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -67,7 +69,8 @@ tl::expected<Keys, std::string> loadKeys(const std::string& dir, const Config& c
   auto host_key = certs::loadPrivateKeyFile(dir + "/" + config.host_key);
   if (!host_key) return tl::unexpected(host_key.error().text);
   // The host key is given to workers, so it must not be able to sign certificates or open a target.
-  if (host_key->publicKey() == user_ca->publicKey()) return tl::make_unexpected(config.host_key + ": the host key and the user CA are one key; make a new host key");
+  if (host_key->publicKey() == user_ca->publicKey())
+    return tl::make_unexpected(config.host_key + ": the host key and the user CA are one key; make a new host key");
   Keys keys{std::move(*user_ca), std::move(*host_key), {}};
   for (const Target& target : config.targets) {
     if (target.identity_key.empty()) continue;
@@ -78,7 +81,8 @@ tl::expected<Keys, std::string> loadKeys(const std::string& dir, const Config& c
     }
     for (const auto& [other, key] : keys.identities) {
       // A signature does not say for which host it is (certs/agent_protocol.h): one key for each target.
-      if (key.publicKey() == identity->publicKey()) return tl::make_unexpected("targets " + other + " and " + target.name + " have the same identity key; give each its own");
+      if (key.publicKey() == identity->publicKey())
+        return tl::make_unexpected("targets " + other + " and " + target.name + " have the same identity key; give each its own");
     }
     keys.identities.emplace_back(target.name, std::move(*identity));
   }

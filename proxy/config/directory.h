@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gate's directory: what lies where, reading it whole and strictly, and making a new one. Used by serve, reload, `policy check` and `init`.
+// The gate's directory: what lies where, reading it whole and strictly, and making a new one. Used by serve, reload, `policy check` and
+// `init`.
 //
 //   DIR/ptygate.toml  policy.toml      0600   configuration and rules
 //   DIR/keys/user_ca host_key …        0600   in a directory of 0700
@@ -10,10 +11,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
-
-#include <tl/expected.hpp>
 
 #include "certs/private_key.h"
 #include "policy/rules.h"
@@ -49,17 +49,17 @@ struct Keys {
 
 struct InitTarget {
   std::string name;
-  std::string address;                 ///< "host:port"
+  std::string address;  ///< "host:port"
   std::vector<std::string> logins;
   std::vector<std::string> host_keys;  ///< key lines
   std::vector<std::pair<std::string, std::string>> labels;
 };
 struct InitIdentity {
   std::string name;
-  std::vector<std::string> keys;       ///< key lines
-  std::string unix_user;               ///< people only
+  std::vector<std::string> keys;                                  ///< key lines
+  std::string unix_user;                                          ///< people only
   std::vector<std::string> may = {"review", "audit", "operate"};  ///< people only
-  std::string owner;                   ///< agents only
+  std::string owner;                                              ///< agents only
 };
 struct InitOptions {
   std::string dir;
@@ -68,10 +68,10 @@ struct InitOptions {
   std::vector<InitIdentity> agents;
   std::vector<InitIdentity> people;
   std::vector<InitTarget> targets;
-  std::string policy;                  ///< empty: the starter policy
+  std::string policy;  ///< empty: the starter policy
 };
 struct InitDone {
-  std::string user_ca_line;            ///< public key lines
+  std::string user_ca_line;  ///< public key lines
   std::string host_key_line;
 };
 /// Makes DIR with new keys and the two files, and checks the result as `serve` will. Refuses a DIR that has anything in it; after an error

@@ -19,7 +19,9 @@ namespace {
 
 using Done = tl::expected<void, std::string>;
 
-tl::unexpected<std::string> failure(const std::string& path) { return tl::make_unexpected(path + ": " + std::strerror(errno)); }
+tl::unexpected<std::string> failure(const std::string& path) {
+  return tl::make_unexpected(path + ": " + std::strerror(errno));
+}
 
 /// A TOML basic string. Names were checked; this is for addresses, labels and comments in keys.
 std::string toml(std::string_view text) {
@@ -88,8 +90,8 @@ std::string agentText(const InitIdentity& agent) {
 }
 
 std::string targetText(const InitTarget& target) {
-  std::string out = "\n[[target]]\nname = " + toml(target.name) + "\naddress = " + toml(target.address) + "\nlogins = " + tomlList(target.logins) +
-                    "\nhost_keys = " + tomlList(target.host_keys) + "\n";
+  std::string out = "\n[[target]]\nname = " + toml(target.name) + "\naddress = " + toml(target.address) +
+                    "\nlogins = " + tomlList(target.logins) + "\nhost_keys = " + tomlList(target.host_keys) + "\n";
   if (target.labels.empty()) return out;
   std::string labels;
   for (const auto& [key, value] : target.labels) labels += (labels.empty() ? "" : ", ") + toml(key) + " = " + toml(value);
@@ -152,7 +154,8 @@ tl::expected<InitDone, std::string> initDirectory(const InitOptions& options) {
   const auto config = parseConfig(text, options.dir + "/ptygate.toml");
   if (!config) return tl::unexpected(config.error());
   if (auto free = refuseContent(options.dir); !free) return tl::unexpected(free.error());
-  const std::pair<const char*, mode_t> directories[] = {{"", 0711}, {"/run", 0711}, {"/keys", 0700}, {"/rec", 0700}, {"/ledger", 0700}, {"/state", 0700}};
+  const std::pair<const char*, mode_t> directories[] = {{"", 0711},     {"/run", 0711},    {"/keys", 0700},
+                                                        {"/rec", 0700}, {"/ledger", 0700}, {"/state", 0700}};
   for (const auto& [name, mode] : directories) {
     if (auto made = makeDirectory(options.dir + name, mode); !made) return tl::unexpected(made.error());
   }
@@ -160,8 +163,10 @@ tl::expected<InitDone, std::string> initDirectory(const InitOptions& options) {
   if (!user_ca) return tl::unexpected(user_ca.error());
   auto host_key = makeKey(options.dir + "/keys/host_key", "ptygate-host-key");
   if (!host_key) return tl::unexpected(host_key.error());
-  const auto reviewers = std::count_if((*config)->people.begin(), (*config)->people.end(), [](const Person& person) { return person.may_review; });
-  const std::string rules = options.policy.empty() ? policy::starterPolicy(static_cast<std::size_t>(std::max<std::ptrdiff_t>(reviewers, 1))) : options.policy;
+  const auto reviewers =
+      std::count_if((*config)->people.begin(), (*config)->people.end(), [](const Person& person) { return person.may_review; });
+  const std::string rules =
+      options.policy.empty() ? policy::starterPolicy(static_cast<std::size_t>(std::max<std::ptrdiff_t>(reviewers, 1))) : options.policy;
   if (auto written = writeFile(options.dir + "/policy.toml", rules); !written) return tl::unexpected(written.error());
   if (auto written = writeFile(options.dir + "/ptygate.toml", text); !written) return tl::unexpected(written.error());
   // Without a reviewer the rules cannot load: serve and `policy check` say so until the operator has named one.

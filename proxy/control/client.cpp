@@ -17,7 +17,9 @@ namespace ptygate::control {
 
 namespace {
 
-tl::unexpected<Failure> failure(std::string text, int status = kUnreachable) { return tl::make_unexpected(Failure{status, std::move(text)}); }
+tl::unexpected<Failure> failure(std::string text, int status = kUnreachable) {
+  return tl::make_unexpected(Failure{status, std::move(text)});
+}
 
 tl::expected<base::Fd, Failure> inherited(std::string_view text) {
   int fd = -1;
@@ -38,7 +40,8 @@ tl::expected<base::Fd, Failure> connectTo(const std::string& path) {
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const int why = errno;
     std::string text = path + ": " + std::strerror(why);
-    if (why == ENOENT || why == ECONNREFUSED) text += ". Is the gate running? (ptygate serve --dir DIR; --dir or PTYGATE_DIR names its directory)";
+    if (why == ENOENT || why == ECONNREFUSED)
+      text += ". Is the gate running? (ptygate serve --dir DIR; --dir or PTYGATE_DIR names its directory)";
     return failure(std::move(text));
   }
   return socket;
@@ -156,8 +159,7 @@ tl::expected<std::optional<Event>, Failure> Client::nextEvent(std::chrono::milli
     }
     auto left = timeout;
     if (timeout.count() >= 0) {
-      left = std::max(std::chrono::milliseconds(0),
-                      std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()));
+      left = std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()));
     }
     auto read = readSome(left);
     if (!read) return tl::unexpected(read.error());

@@ -8,9 +8,8 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "proxy/base/fd.h"
 #include "proxy/control/protocol.h"

@@ -220,14 +220,16 @@ std::string readVersion(Reader& reader) {
 template <class Out>
 void fieldsOf(Out& io, Hold& v) {
   io("id", v.id), io("tag", v.tag), io("approved", v.approved), io("agent", v.agent), io("owner", v.owner), io("target", v.target);
-  io("login", v.login), io("labels", v.labels), io.bytes("command", v.command), io("command_bytes", v.command_bytes), io("intent", v.intent);
+  io("login", v.login), io("labels", v.labels), io.bytes("command", v.command), io("command_bytes", v.command_bytes),
+      io("intent", v.intent);
   io("rule", v.rule), io("reason", v.reason), io("lines", v.lines), io("approvals_needed", v.approvals_needed);
   io("approved_by", v.approved_by), io("attached", v.attached), io("since_ms", v.since_ms), io("expires_ms", v.expires_ms);
   io("session", v.session);
 }
 template <class Out>
 void fieldsOf(Out& io, ClosedHold& v) {
-  io("id", v.id), io("tag", v.tag), io("agent", v.agent), io("how", v.how), io("people", v.people), io("reason", v.reason), io("at_ms", v.at_ms);
+  io("id", v.id), io("tag", v.tag), io("agent", v.agent), io("how", v.how), io("people", v.people), io("reason", v.reason),
+      io("at_ms", v.at_ms);
 }
 template <class Out>
 void fieldsOf(Out& io, StatusReport& v) {
@@ -311,7 +313,9 @@ tl::expected<Item, std::string> fromJson(const Json& object) {
   return itemOf(type, reader);
 }
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 tl::expected<ServerLine, std::string> readEvent(const Json& object, Reader& reader, std::uint64_t id) {
   Event event;
@@ -343,7 +347,9 @@ tl::expected<ServerLine, std::string> readEvent(const Json& object, Reader& read
   return ServerLine(std::move(event));
 }
 
-Json head(std::uint64_t id) { return Json{{"v", kProtocolVersion}, {"id", id}}; }
+Json head(std::uint64_t id) {
+  return Json{{"v", kProtocolVersion}, {"id", id}};
+}
 
 struct WriteLine {
   Json operator()(const ItemLine& line) const {
@@ -365,7 +371,9 @@ struct WriteLine {
         out["what"] = event.what;
         out["item"] = toJson(event.hold);
         break;
-      case Event::Kind::Ready: out["event"] = "ready"; break;
+      case Event::Kind::Ready:
+        out["event"] = "ready";
+        break;
       case Event::Kind::Gone:
         out["event"] = "gone";
         out["what"] = event.what;
@@ -386,9 +394,13 @@ std::string encode(const Request& request) {
   return dump(out);
 }
 
-std::string encode(const ServerLine& line) { return dump(std::visit(WriteLine{}, line)); }
+std::string encode(const ServerLine& line) {
+  return dump(std::visit(WriteLine{}, line));
+}
 
-std::string jsonOf(const Item& item) { return dump(toJson(item)); }
+std::string jsonOf(const Item& item) {
+  return dump(toJson(item));
+}
 
 tl::expected<Request, std::string> decodeRequest(std::string_view line) {
   auto object = parseObject(line);
@@ -437,7 +449,7 @@ bool LineCutter::feed(std::string_view bytes) {
   buffer_ += bytes;
   // Whole lines may queue up; the limit is on each line, so look at every one that is new.
   std::size_t line = 0;
-  for (std::size_t lf = buffer_.find('\n'); ; lf = buffer_.find('\n', line)) {
+  for (std::size_t lf = buffer_.find('\n');; lf = buffer_.find('\n', line)) {
     const std::size_t length = (lf == std::string::npos ? buffer_.size() : lf) - line;
     if (length > kMaxLineBytes) {
       buffer_.resize(line);

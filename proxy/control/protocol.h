@@ -14,10 +14,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <variant>
 #include <vector>
-
-#include <tl/expected.hpp>
 
 namespace ptygate::control {
 
@@ -40,18 +39,18 @@ enum ExitStatus : int { kDone = 0, kNegative = 1, kUsage = 2, kUnreachable = 3, 
 /// One open hold. For people only, never sent to an agent (who gets OwnRequest).
 struct Hold {
   std::uint64_t id = 0;
-  std::string tag;                  ///< "k7f3"; people type id-tag
-  bool approved = false;            ///< approved with nobody attached: waits for one equal repeat
+  std::string tag;        ///< "k7f3"; people type id-tag
+  bool approved = false;  ///< approved with nobody attached: waits for one equal repeat
   std::string agent, owner, target, login;
   std::map<std::string, std::string> labels;
   std::string command;              ///< exact bytes (base64 on the wire)
   std::uint64_t command_bytes = 0;  ///< of the whole command; more than command.size() when a listing cut it
   std::string intent;
   std::string rule, reason;
-  std::vector<std::string> lines;   ///< decomposition with effects; empty in listings
+  std::vector<std::string> lines;  ///< decomposition with effects; empty in listings
   int approvals_needed = 1;
   std::vector<std::string> approved_by;
-  std::uint64_t attached = 0;       ///< 0: agent gone
+  std::uint64_t attached = 0;  ///< 0: agent gone
   std::int64_t since_ms = 0;
   std::optional<std::int64_t> expires_ms;
   std::string session;
@@ -61,7 +60,7 @@ struct Hold {
 /// How an ended hold ended (`show`).
 struct ClosedHold {
   std::uint64_t id = 0;
-  std::string tag, agent, how;      ///< how: released, denied, expired, cancelled
+  std::string tag, agent, how;  ///< how: released, denied, expired, cancelled
   std::vector<std::string> people;
   std::string reason;
   std::int64_t at_ms = 0;
@@ -72,8 +71,8 @@ struct ClosedHold {
 struct StatusReport {
   std::string version;
   std::int64_t started_ms = 0;
-  std::vector<std::string> unsafe;  ///< not empty: print UNSAFE and each line
-  std::vector<std::string> notes;   ///< warnings that are not unsafe: changed accounts, policy warnings
+  std::vector<std::string> unsafe;     ///< not empty: print UNSAFE and each line
+  std::vector<std::string> notes;      ///< warnings that are not unsafe: changed accounts, policy warnings
   std::vector<std::string> listeners;  ///< "agents 127.0.0.1:2222"
   std::uint64_t workers = 0, connections = 0, sessions = 0, holds = 0;
   std::uint64_t ledger_leaves = 0;
@@ -86,7 +85,7 @@ struct TargetRow {
   std::string name, address;
   std::vector<std::string> logins, aliases, host_keys;  ///< host keys as "SHA256:…" fingerprints with their type in front
   std::map<std::string, std::string> labels;
-  std::string credential;           ///< "certificate" or "identity"
+  std::string credential;  ///< "certificate" or "identity"
   /// One line for each surveyed login: "deploy: /bin/bash, auto-allow possible" or why not, or "changed, run targets accept".
   std::vector<std::string> accounts;
   bool operator==(const TargetRow&) const = default;
@@ -94,7 +93,7 @@ struct TargetRow {
 
 struct AgentRow {
   std::string name, owner;
-  std::vector<std::string> keys;    ///< fingerprints
+  std::vector<std::string> keys;  ///< fingerprints
   std::vector<std::string> targets;
   bool stopped = false;
   std::uint64_t connections = 0, holds = 0;
@@ -104,7 +103,7 @@ struct AgentRow {
 /// An agent's own open or ended request, for its `status`.
 struct OwnRequest {
   std::uint64_t id = 0;
-  std::string tag, state;           ///< pending, approved, released, denied, expired, cancelled
+  std::string tag, state;  ///< pending, approved, released, denied, expired, cancelled
   std::string target, login, command, reason;
   std::optional<std::int64_t> expires_ms;
   bool operator==(const OwnRequest&) const = default;
@@ -112,10 +111,10 @@ struct OwnRequest {
 
 /// Who this control connection is.
 struct WhoAmI {
-  std::string kind;                 ///< "person", "agent", "operator" (root or the gate's own user, locally)
+  std::string kind;  ///< "person", "agent", "operator" (root or the gate's own user, locally)
   std::string name;
-  std::vector<std::string> may;     ///< review, audit, operate; empty for agents
-  std::vector<std::string> targets; ///< agents: entitled targets
+  std::vector<std::string> may;      ///< review, audit, operate; empty for agents
+  std::vector<std::string> targets;  ///< agents: entitled targets
   bool operator==(const WhoAmI&) const = default;
 };
 
@@ -157,10 +156,10 @@ struct Event {
   enum class Kind : std::uint8_t { Hold, Ready, Gone };
   std::uint64_t id = 0;
   Kind kind = Kind::Hold;
-  std::string what;         ///< Hold: open, new, joined, agent-gone, agent-back, approval, approved; Gone: released, denied, expired, cancelled
-  control::Hold hold;       ///< Hold: its full present state
-  std::uint64_t gone = 0;   ///< Gone: the id
-  std::string text;         ///< Gone: by whom, why
+  std::string what;    ///< Hold: open, new, joined, agent-gone, agent-back, approval, approved; Gone: released, denied, expired, cancelled
+  control::Hold hold;  ///< Hold: its full present state
+  std::uint64_t gone = 0;  ///< Gone: the id
+  std::string text;        ///< Gone: by whom, why
   bool operator==(const Event&) const = default;
 };
 

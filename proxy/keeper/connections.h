@@ -17,9 +17,9 @@ struct Connection {
   ConnectionId id = 0;
   WorkerId worker = 0;
   bool people = false;
-  std::string peer;         ///< "10.0.0.7:40122"
-  std::string source;       ///< its address without the port
-  std::string identity;     ///< empty until a key was proved
+  std::string peer;      ///< "10.0.0.7:40122"
+  std::string source;    ///< its address without the port
+  std::string identity;  ///< empty until a key was proved
   std::string fingerprint;
   std::uint64_t dials = 0;  ///< that are under way
   std::uint64_t refusals = 0;
@@ -44,8 +44,8 @@ class Connections {
  private:
   void release(const Connection& connection);
   std::map<ConnectionId, Connection> open_;
-  std::map<std::string, std::uint64_t> starting_;                 ///< by source, not logged in
-  std::map<std::string, std::uint64_t, std::less<>> logged_in_;   ///< by identity
+  std::map<std::string, std::uint64_t> starting_;                ///< by source, not logged in
+  std::map<std::string, std::uint64_t, std::less<>> logged_in_;  ///< by identity
   ConnectionId next_ = 1;
 };
 

@@ -21,7 +21,9 @@ constexpr std::size_t kMaxConnections = 128;
 constexpr std::size_t kMaxQueuedForPeople = 128U << 20U;
 constexpr std::size_t kMaxQueuedForAgents = 1U << 20U;
 
-tl::unexpected<std::string> failure(const std::string& path, int why) { return tl::make_unexpected(path + ": " + std::strerror(why)); }
+tl::unexpected<std::string> failure(const std::string& path, int why) {
+  return tl::make_unexpected(path + ": " + std::strerror(why));
+}
 
 sockaddr_un addressOf(const std::string& path) {
   sockaddr_un address{};
@@ -35,7 +37,8 @@ ControlServer::ControlServer(Gate& gate, Hooks hooks) : gate_(gate), hooks_(std:
 
 tl::expected<void, std::string> ControlServer::listen() {
   const std::string path = gate_.dir + "/run/control.sock";
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) return tl::make_unexpected(path + ": longer than a socket's path may be (107 bytes); use a shorter DIR");
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    return tl::make_unexpected(path + ": longer than a socket's path may be (107 bytes); use a shorter DIR");
   const sockaddr_un address = addressOf(path);
   base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return failure(path, errno);

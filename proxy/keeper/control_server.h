@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <string>
-
 #include <tl/expected.hpp>
 
 #include "proxy/control/protocol.h"
@@ -22,7 +21,7 @@ using ControlId = std::uint64_t;  ///< one control connection
 /// Who is at the other end. Set by the keeper from what the kernel or an SSH login proved, never from what the other end says.
 struct ControlCaller {
   enum class Kind : std::uint8_t {
-    Nobody,    ///< an account that no [[person]] or [[agent]] names
+    Nobody,  ///< an account that no [[person]] or [[agent]] names
     Person,
     Agent,
     Operator,  ///< root or the gate's own account, on the gate's host: operate and audit

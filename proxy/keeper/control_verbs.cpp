@@ -15,32 +15,50 @@ constexpr std::size_t kListedCommandBytes = 512;
 constexpr std::size_t kMaxTicketsPerConnection = 16;
 constexpr std::size_t kMaxTextBytes = 8192;
 
-std::int64_t unixMs(WallTime time) { return time.time_since_epoch().count(); }
+std::int64_t unixMs(WallTime time) {
+  return time.time_since_epoch().count();
+}
 
-std::string cut(const std::string& text) { return text.size() <= kMaxTextBytes ? text : text.substr(0, kMaxTextBytes) + "…"; }
+std::string cut(const std::string& text) {
+  return text.size() <= kMaxTextBytes ? text : text.substr(0, kMaxTextBytes) + "…";
+}
 
 const char* wordOf(ClosedView::How how) {
   switch (how) {
-    case ClosedView::How::Released: return "released";
-    case ClosedView::How::Denied: return "denied";
-    case ClosedView::How::Expired: return "expired";
-    case ClosedView::How::Cancelled: return "cancelled";
+    case ClosedView::How::Released:
+      return "released";
+    case ClosedView::How::Denied:
+      return "denied";
+    case ClosedView::How::Expired:
+      return "expired";
+    case ClosedView::How::Cancelled:
+      return "cancelled";
   }
   return "ended";
 }
 
 const char* wordOf(Notice::What what) {
   switch (what) {
-    case Notice::What::New: return "new";
-    case Notice::What::Joined: return "joined";
-    case Notice::What::AgentGone: return "agent-gone";
-    case Notice::What::AgentBack: return "agent-back";
-    case Notice::What::Approval: return "approval";
-    case Notice::What::Approved: return "approved";
-    case Notice::What::Released: return "released";
-    case Notice::What::Denied: return "denied";
-    case Notice::What::Expired: return "expired";
-    case Notice::What::Cancelled: return "cancelled";
+    case Notice::What::New:
+      return "new";
+    case Notice::What::Joined:
+      return "joined";
+    case Notice::What::AgentGone:
+      return "agent-gone";
+    case Notice::What::AgentBack:
+      return "agent-back";
+    case Notice::What::Approval:
+      return "approval";
+    case Notice::What::Approved:
+      return "approved";
+    case Notice::What::Released:
+      return "released";
+    case Notice::What::Denied:
+      return "denied";
+    case Notice::What::Expired:
+      return "expired";
+    case Notice::What::Cancelled:
+      return "cancelled";
   }
   return "changed";
 }
@@ -151,10 +169,14 @@ std::string ControlVerbs::Call::arg(const char* name) const {
 
 unsigned ControlVerbs::rightsOf(const Call& call) {
   switch (call.caller.kind) {
-    case ControlCaller::Kind::Nobody: return 0;
-    case ControlCaller::Kind::Agent: return kAgent;
-    case ControlCaller::Kind::Operator: return kOperate | kAudit;
-    case ControlCaller::Kind::Person: break;
+    case ControlCaller::Kind::Nobody:
+      return 0;
+    case ControlCaller::Kind::Agent:
+      return kAgent;
+    case ControlCaller::Kind::Operator:
+      return kOperate | kAudit;
+    case ControlCaller::Kind::Person:
+      break;
   }
   // Looked up at each question: rights that a reload took away are gone at once.
   if (call.person == nullptr) return 0;
@@ -164,7 +186,8 @@ unsigned ControlVerbs::rightsOf(const Call& call) {
 void ControlVerbs::onRequest(ControlId id, const ControlCaller& caller, const control::Request& request) {
   const config::Person* person = caller.kind == ControlCaller::Kind::Person ? parts_.gate.config().person(caller.name) : nullptr;
   const Call call{id, caller, request, person};
-  if (caller.kind == ControlCaller::Kind::Agent && parts_.gate.config().agent(caller.name) == nullptr) return reply(call, control::kNotPermitted, "not permitted");
+  if (caller.kind == ControlCaller::Kind::Agent && parts_.gate.config().agent(caller.name) == nullptr)
+    return reply(call, control::kNotPermitted, "not permitted");
   for (const Row& row : table()) {
     if (request.verb != row.verb) continue;
     if ((rightsOf(call) & row.who) == 0) {
@@ -184,9 +207,13 @@ void ControlVerbs::reply(const Call& call, int status, std::string text) {
   hooks_.send(call.connection, control::Reply{call.request.id, status, std::move(text)});
 }
 
-void ControlVerbs::item(const Call& call, control::Item value) { hooks_.send(call.connection, control::ItemLine{call.request.id, std::move(value)}); }
+void ControlVerbs::item(const Call& call, control::Item value) {
+  hooks_.send(call.connection, control::ItemLine{call.request.id, std::move(value)});
+}
 
-std::string ControlVerbs::who(const Call& call) const { return call.caller.kind == ControlCaller::Kind::Operator ? "operator" : call.caller.name; }
+std::string ControlVerbs::who(const Call& call) const {
+  return call.caller.kind == ControlCaller::Kind::Operator ? "operator" : call.caller.name;
+}
 
 TicketId ControlVerbs::ticket(const Call& call, bool is_wait) {
   const TicketId ticket = parts_.requests.newTicket();
@@ -233,7 +260,8 @@ void ControlVerbs::whoami(const Call& call) {
       me.kind = "operator";
       me.may = {"audit", "operate"};
       break;
-    case ControlCaller::Kind::Nobody: break;
+    case ControlCaller::Kind::Nobody:
+      break;
   }
   item(call, std::move(me));
   reply(call, control::kDone, "");
@@ -271,12 +299,14 @@ void ControlVerbs::show(const Call& call) {
   const auto ref = control::parseHoldRef(call.arg("hold"));
   if (!ref) return reply(call, control::kUsage, "a hold is needed, like 42 or 42-k7f3");
   if (const auto view = parts_.requests.desk().show(ref->id)) {
-    if (!ref->tag.empty() && ref->tag != view->tag) return reply(call, control::kNegative, "hold " + std::to_string(ref->id) + " has another tag");
+    if (!ref->tag.empty() && ref->tag != view->tag)
+      return reply(call, control::kNegative, "hold " + std::to_string(ref->id) + " has another tag");
     item(call, holdFor(*view, /*full=*/true));
     return reply(call, control::kDone, "");
   }
   if (const auto closed = parts_.requests.desk().closed(ref->id)) {
-    item(call, control::ClosedHold{closed->id, closed->tag, closed->agent, wordOf(closed->how), closed->people, cut(closed->reason), unixMs(closed->at)});
+    item(call, control::ClosedHold{closed->id, closed->tag, closed->agent, wordOf(closed->how), closed->people, cut(closed->reason),
+                                   unixMs(closed->at)});
     return reply(call, control::kDone, "");
   }
   reply(call, control::kNegative, "no hold " + std::to_string(ref->id));
@@ -284,9 +314,11 @@ void ControlVerbs::show(const Call& call) {
 
 void ControlVerbs::answer(const Call& call, bool approve) {
   const auto ref = control::parseHoldRef(call.arg("hold"));
-  if (!ref) return reply(call, control::kUsage, approve ? "a hold with its tag is needed, like 42-k7f3" : "a hold is needed, like 42 or 42-k7f3");
+  if (!ref)
+    return reply(call, control::kUsage, approve ? "a hold with its tag is needed, like 42-k7f3" : "a hold is needed, like 42 or 42-k7f3");
   const std::string retry = call.arg("retry");
-  if (!retry.empty() && retry != "stop-and-report" && retry != "change-and-retry") return reply(call, control::kUsage, "retry is stop-and-report or change-and-retry");
+  if (!retry.empty() && retry != "stop-and-report" && retry != "change-and-retry")
+    return reply(call, control::kUsage, "retry is stop-and-report or change-and-retry");
   keeper::Answer message;
   message.hold = ref->id;
   message.tag = ref->tag;
@@ -301,8 +333,12 @@ void ControlVerbs::answer(const Call& call, bool approve) {
   parts_.requests.apply(message);
 }
 
-void ControlVerbs::approve(const Call& call) { answer(call, true); }
-void ControlVerbs::deny(const Call& call) { answer(call, false); }
+void ControlVerbs::approve(const Call& call) {
+  answer(call, true);
+}
+void ControlVerbs::deny(const Call& call) {
+  answer(call, false);
+}
 
 void ControlVerbs::subscribe(const Call& call) {
   if (subscriptions_.contains(call.connection)) return reply(call, control::kUsage, "subscribed already");
@@ -354,7 +390,8 @@ void ControlVerbs::watch(const Call& call) {
     id = std::move(*found);
   }
   const control::SessionFile file{id->text(), parts_.gate.dir + "/" + recorder::castPath(*id), parts_.requests.isOpen(id->text())};
-  if (auto cast = recorder::openCast(parts_.gate.dir_fd.get(), *id); !cast) return reply(call, control::kNegative, "no session " + id->text());
+  if (auto cast = recorder::openCast(parts_.gate.dir_fd.get(), *id); !cast)
+    return reply(call, control::kNegative, "no session " + id->text());
   item(call, file);
   reply(call, control::kDone, "");
 }
@@ -429,7 +466,8 @@ void ControlVerbs::resumeAgent(const Call& call) {
 void ControlVerbs::wait(const Call& call) {
   const auto ref = control::parseHoldRef(call.arg("hold"));
   if (!ref) return reply(call, control::kUsage, "a hold is needed, like 42 or 42-k7f3");
-  const auto open = std::count_if(tickets_.begin(), tickets_.end(), [&](const auto& entry) { return entry.second.connection == call.connection; });
+  const auto open =
+      std::count_if(tickets_.begin(), tickets_.end(), [&](const auto& entry) { return entry.second.connection == call.connection; });
   if (static_cast<std::size_t>(open) >= kMaxTicketsPerConnection) return reply(call, control::kUsage, "too many questions at once");
   parts_.requests.apply(Wait{ticket(call, true), ref->id, call.caller.name});
 }

@@ -18,17 +18,18 @@ void Dialer::dial(const config::Address& address, std::chrono::milliseconds limi
   attempt->timer.start(limit, [this, id] { finish(id, tl::make_unexpected(std::string("no answer in time"))); });
   attempts_[id] = std::move(attempt);
   ++gate_.in_flight;
-  gate_.loop.resolve(address.host, std::to_string(address.port), [this, id](tl::expected<std::vector<base::SocketAddress>, std::string> found) {
-    --gate_.in_flight;
-    const auto waiting = attempts_.find(id);
-    if (waiting == attempts_.end()) return;
-    if (!found) {
-      finish(id, tl::make_unexpected("name not resolved: " + found.error()));
-      return;
-    }
-    waiting->second->addresses = std::move(*found);
-    tryNext(id);
-  });
+  gate_.loop.resolve(address.host, std::to_string(address.port),
+                     [this, id](tl::expected<std::vector<base::SocketAddress>, std::string> found) {
+                       --gate_.in_flight;
+                       const auto waiting = attempts_.find(id);
+                       if (waiting == attempts_.end()) return;
+                       if (!found) {
+                         finish(id, tl::make_unexpected("name not resolved: " + found.error()));
+                         return;
+                       }
+                       waiting->second->addresses = std::move(*found);
+                       tryNext(id);
+                     });
 }
 
 void Dialer::tryNext(std::uint64_t id) {

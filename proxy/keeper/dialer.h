@@ -7,9 +7,8 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "proxy/base/fd.h"
 #include "proxy/config/config.h"

@@ -52,7 +52,8 @@ std::string cut(std::string text) {
 
 std::string Keeper::onMessage(WorkerId worker, base::ToKeeper message) {
   const Permitted& row = kPermitted.at(message.index());
-  if ((row.from & (workers_.isPeople(worker) ? kPeople : kAgents)) == 0) return std::string("a message that this kind of worker never sends: ") + row.name;
+  if ((row.from & (workers_.isPeople(worker) ? kPeople : kAgents)) == 0)
+    return std::string("a message that this kind of worker never sends: ") + row.name;
   std::string wrong = std::visit([&](auto&& value) { return on(worker, std::move(value)); }, std::move(message));
   return wrong.empty() ? wrong : std::string(row.name) + ": " + wrong;
 }
@@ -66,7 +67,8 @@ bool Keeper::takeClient(Listeners::Accepted client) {
   }
   const Connection& connection = connections_.open(worker, client.people, client.peer, client.source);
   workers_.addLoad(worker, +1);
-  base::log(LogLevel::Info, "connection_opened", {{"connection", connectionName(connection.id)}, {"peer", client.peer}, {"worker", worker}});
+  base::log(LogLevel::Info, "connection_opened",
+            {{"connection", connectionName(connection.id)}, {"peer", client.peer}, {"worker", worker}});
   std::vector<base::Fd> descriptors;
   descriptors.push_back(std::move(client.socket));
   workers_.send(worker, base::Accept{connection.id, client.peer}, std::move(descriptors));
@@ -95,7 +97,9 @@ void Keeper::onWorkerGone(WorkerId worker) {
   stop_timer_.start(std::chrono::milliseconds(0), [this] { finishStop(); });
 }
 
-std::string Keeper::on(WorkerId, base::Hello&&) { return "a second Hello"; }
+std::string Keeper::on(WorkerId, base::Hello&&) {
+  return "a second Hello";
+}
 
 std::string Keeper::on(WorkerId worker, base::LoggedIn&& message) {
   Connection* connection = connections_.find(message.connection, worker);
@@ -106,7 +110,8 @@ std::string Keeper::on(WorkerId worker, base::LoggedIn&& message) {
   const config::Person* person = connection->people ? config.person(message.identity) : nullptr;
   bool known = false;
   if (agent != nullptr || person != nullptr) {
-    for (const certs::PublicKey& key : agent != nullptr ? agent->keys : person->keys) known = known || key.fingerprint() == message.key_fingerprint;
+    for (const certs::PublicKey& key : agent != nullptr ? agent->keys : person->keys)
+      known = known || key.fingerprint() == message.key_fingerprint;
   }
   const std::string name = connectionName(connection->id);
   const auto end = [&](const std::string& reason) {
@@ -116,10 +121,13 @@ std::string Keeper::on(WorkerId worker, base::LoggedIn&& message) {
   };
   // Not a lie for sure: a reload may have taken the key away while the client signed.
   if (!known) return end("this key is no longer configured");
-  if (connections_.ofIdentity(message.identity) >= config.limits.connections_per_agent) return end("too many connections (limit connections_per_agent)");
+  if (connections_.ofIdentity(message.identity) >= config.limits.connections_per_agent)
+    return end("too many connections (limit connections_per_agent)");
   connections_.logIn(*connection, message.identity, message.key_fingerprint);
-  journal_->append(evidence::login(name, connection->people, message.identity, message.key_fingerprint, connection->peer, cut(message.client), cut(message.user)));
-  base::log(LogLevel::Info, "logged_in", {{"connection", name}, {connection->people ? "person" : "agent", message.identity}, {"client", cut(message.client)}});
+  journal_->append(evidence::login(name, connection->people, message.identity, message.key_fingerprint, connection->peer,
+                                   cut(message.client), cut(message.user)));
+  base::log(LogLevel::Info, "logged_in",
+            {{"connection", name}, {connection->people ? "person" : "agent", message.identity}, {"client", cut(message.client)}});
   return {};
 }
 
@@ -128,7 +136,8 @@ std::string Keeper::on(WorkerId worker, base::ConnectionEnded&& message) {
   if (connection == nullptr) return "a connection that is not this worker's";
   const std::string name = connectionName(connection->id);
   if (!connection->identity.empty()) journal_->append(evidence::logout(name, connection->identity, cut(message.reason)));
-  base::log(LogLevel::Info, "connection_closed", {{"connection", name}, {"identity", connection->identity}, {"reason", cut(message.reason)}});
+  base::log(LogLevel::Info, "connection_closed",
+            {{"connection", name}, {"identity", connection->identity}, {"reason", cut(message.reason)}});
   connections_.close(message.connection);
   workers_.addLoad(worker, -1);
   return {};
@@ -145,21 +154,23 @@ std::string Keeper::on(WorkerId worker, base::Dial&& message) {
     workers_.send(worker, base::Dialed{message.dial, why});
     return std::string();
   };
-  if (agent == nullptr || target == nullptr || !config::Config::isEntitled(*agent, message.target)) return refuse("this target is not known");
+  if (agent == nullptr || target == nullptr || !config::Config::isEntitled(*agent, message.target))
+    return refuse("this target is not known");
   if (gate_.stopping) return refuse("the gate is stopping");
   if (connection->dials >= kMaxDialsPerConnection) return refuse("too many dials at once");
   ++connection->dials;
   const std::chrono::milliseconds limit(static_cast<std::int64_t>(config.limits.worker.connect_ms));
-  dialer_.dial(target->address, limit,
-               [this, worker, id = message.connection, dial = message.dial, name = message.target](tl::expected<base::Fd, std::string> socket) {
-                 if (Connection* waiting = connections_.find(id, worker)) --waiting->dials;
-                 base::log(socket ? LogLevel::Debug : LogLevel::Warn, "dialed",
-                           {{"connection", connectionName(id)}, {"target", name}, {"error", socket ? std::string() : socket.error()}});
-                 base::Dialed answer{dial, socket ? std::string() : "the target " + name + " cannot be reached: " + socket.error()};
-                 std::vector<base::Fd> descriptors;
-                 if (socket) descriptors.push_back(std::move(*socket));
-                 workers_.send(worker, answer, std::move(descriptors));
-               });
+  dialer_.dial(
+      target->address, limit,
+      [this, worker, id = message.connection, dial = message.dial, name = message.target](tl::expected<base::Fd, std::string> socket) {
+        if (Connection* waiting = connections_.find(id, worker)) --waiting->dials;
+        base::log(socket ? LogLevel::Debug : LogLevel::Warn, "dialed",
+                  {{"connection", connectionName(id)}, {"target", name}, {"error", socket ? std::string() : socket.error()}});
+        base::Dialed answer{dial, socket ? std::string() : "the target " + name + " cannot be reached: " + socket.error()};
+        std::vector<base::Fd> descriptors;
+        if (socket) descriptors.push_back(std::move(*socket));
+        workers_.send(worker, answer, std::move(descriptors));
+      });
   return {};
 }
 

@@ -8,9 +8,13 @@ namespace kind = recorder::ledger_kind;
 
 namespace {
 
-LedgerEvent event(std::string_view name) { return LedgerEvent{std::string(name), {}}; }
+LedgerEvent event(std::string_view name) {
+  return LedgerEvent{std::string(name), {}};
+}
 
-std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::int64_t number(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
 
 void setIf(LedgerEvent& out, const char* name, const std::string& value) {
   if (!value.empty()) out.set(name, value);
@@ -55,17 +59,28 @@ void fillExit(LedgerEvent& out, const Record& record) {
 
 std::string_view kindOf(Record::Kind kind) {
   switch (kind) {
-    case Record::Kind::Request: return kind::kRequest;
-    case Record::Kind::Decision: return kind::kDecision;
-    case Record::Kind::Joined: return "joined";
-    case Record::Kind::Answer: return "answer";
-    case Record::Kind::Release: return kind::kRelease;
-    case Record::Kind::Exit: return kind::kExit;
-    case Record::Kind::Detached: return "detached";
-    case Record::Kind::Cancelled: return "cancelled";
-    case Record::Kind::Expired: return "hold_expired";
-    case Record::Kind::Stopped: return "agent_stopped";
-    case Record::Kind::Resumed: return "agent_resumed";
+    case Record::Kind::Request:
+      return kind::kRequest;
+    case Record::Kind::Decision:
+      return kind::kDecision;
+    case Record::Kind::Joined:
+      return "joined";
+    case Record::Kind::Answer:
+      return "answer";
+    case Record::Kind::Release:
+      return kind::kRelease;
+    case Record::Kind::Exit:
+      return kind::kExit;
+    case Record::Kind::Detached:
+      return "detached";
+    case Record::Kind::Cancelled:
+      return "cancelled";
+    case Record::Kind::Expired:
+      return "hold_expired";
+    case Record::Kind::Stopped:
+      return "agent_stopped";
+    case Record::Kind::Resumed:
+      return "agent_resumed";
   }
   return "unknown";
 }
@@ -79,13 +94,22 @@ LedgerEvent ofRecord(const Record& record) {
   setIf(out, "binding", record.binding);
   setIf(out, "agent", record.agent);
   switch (record.kind) {
-    case Record::Kind::Request: fillRequest(out, record); break;
-    case Record::Kind::Decision: fillDecision(out, record); break;
-    case Record::Kind::Answer: fillAnswer(out, record); break;
-    case Record::Kind::Exit: fillExit(out, record); break;
+    case Record::Kind::Request:
+      fillRequest(out, record);
+      break;
+    case Record::Kind::Decision:
+      fillDecision(out, record);
+      break;
+    case Record::Kind::Answer:
+      fillAnswer(out, record);
+      break;
+    case Record::Kind::Exit:
+      fillExit(out, record);
+      break;
     case Record::Kind::Joined:
     case Record::Kind::Release:
-    case Record::Kind::Detached: break;
+    case Record::Kind::Detached:
+      break;
     case Record::Kind::Cancelled:
     case Record::Kind::Expired:
     case Record::Kind::Stopped:
@@ -97,10 +121,13 @@ LedgerEvent ofRecord(const Record& record) {
   return out;
 }
 
-LedgerEvent gateStarted(std::string_view version, std::string_view config_hash, std::string_view policy_hash, const std::vector<std::string>& listeners) {
+LedgerEvent gateStarted(std::string_view version, std::string_view config_hash, std::string_view policy_hash,
+                        const std::vector<std::string>& listeners) {
   return event("started").set("version", version).set("config", config_hash).set("policy", policy_hash).set("listeners", listeners);
 }
-LedgerEvent gateStopped(std::string_view reason) { return event("stopped").set("reason", reason); }
+LedgerEvent gateStopped(std::string_view reason) {
+  return event("stopped").set("reason", reason);
+}
 LedgerEvent configurationLoaded(std::string_view config_hash, std::string_view policy_hash, std::string_view by) {
   return event("configuration").set("config", config_hash).set("policy", policy_hash).set("by", by);
 }
@@ -113,7 +140,8 @@ LedgerEvent login(std::string_view connection, bool people, std::string_view ide
 LedgerEvent logout(std::string_view connection, std::string_view identity, std::string_view reason) {
   return event("logout").set("connection", connection).set("identity", identity).set("reason", reason);
 }
-LedgerEvent sessionOpened(WaiterId request, std::string_view session, std::string_view connection, std::string_view peer, const base::ExecRequest& exec) {
+LedgerEvent sessionOpened(WaiterId request, std::string_view session, std::string_view connection, std::string_view peer,
+                          const base::ExecRequest& exec) {
   LedgerEvent out = event(kind::kSessionOpened);
   out.set("session", session).set("request", number(request)).set("connection", connection).set("agent", exec.agent);
   return out.set("target", exec.target).set("login", exec.login).set("command", exec.command).set("peer", peer);
@@ -124,7 +152,8 @@ LedgerEvent refused(std::string_view connection, std::string_view identity, std:
 LedgerEvent surveyOrdered(std::string_view session, std::string_view target, std::string_view login, std::string_view nonce) {
   return event("survey_ordered").set("session", session).set("target", target).set("login", login).set("nonce", nonce);
 }
-LedgerEvent surveyed(std::string_view session, std::string_view target, std::string_view login, std::string_view hash, bool changed, std::string_view error) {
+LedgerEvent surveyed(std::string_view session, std::string_view target, std::string_view login, std::string_view hash, bool changed,
+                     std::string_view error) {
   LedgerEvent out = event("surveyed");
   out.set("session", session).set("target", target).set("login", login).set("account", hash).set("changed", changed);
   return out.set("error", error);
@@ -138,13 +167,14 @@ LedgerEvent sending(WaiterId request, std::string_view session, std::string_view
   if (form != "raw") out.set("exec", exec);
   return out;
 }
-LedgerEvent certificate(WaiterId request, std::string_view session, std::string_view target, std::string_view login, std::string_view key_id,
-                        std::uint64_t serial, std::string_view purpose) {
+LedgerEvent certificate(WaiterId request, std::string_view session, std::string_view target, std::string_view login,
+                        std::string_view key_id, std::uint64_t serial, std::string_view purpose) {
   LedgerEvent out = event("certificate");
   out.set("request", number(request)).set("session", session).set("target", target).set("login", login).set("key_id", key_id);
   return out.set("serial", std::to_string(serial)).set("purpose", purpose);  // a string: 64 bits do not fit JSON's numbers
 }
-LedgerEvent identityOffered(WaiterId request, std::string_view session, std::string_view target, std::string_view login, std::string_view purpose) {
+LedgerEvent identityOffered(WaiterId request, std::string_view session, std::string_view target, std::string_view login,
+                            std::string_view purpose) {
   LedgerEvent out = event("identity");
   return out.set("request", number(request)).set("session", session).set("target", target).set("login", login).set("purpose", purpose);
 }
@@ -165,28 +195,40 @@ LedgerEvent verb(std::string_view connection, std::string_view identity, const s
 
 std::string_view nameOf(Ending ending) {
   switch (ending) {
-    case Ending::Exited: return "exited";
-    case Ending::Signalled: return "signalled";
-    case Ending::NotStarted: return "not-started";
-    case Ending::ClientGone: return "client-gone";
-    case Ending::Unknown: return "unknown";
+    case Ending::Exited:
+      return "exited";
+    case Ending::Signalled:
+      return "signalled";
+    case Ending::NotStarted:
+      return "not-started";
+    case Ending::ClientGone:
+      return "client-gone";
+    case Ending::Unknown:
+      return "unknown";
   }
   return "unknown";
 }
 std::string_view nameOf(policy::Verdict verdict) {
   switch (verdict) {
-    case policy::Verdict::Allow: return "allow";
-    case policy::Verdict::Hold: return "hold";
-    case policy::Verdict::Deny: return "deny";
+    case policy::Verdict::Allow:
+      return "allow";
+    case policy::Verdict::Hold:
+      return "hold";
+    case policy::Verdict::Deny:
+      return "deny";
   }
   return "deny";
 }
 std::string_view nameOf(policy::Context context) {
   switch (context) {
-    case policy::Context::Exec: return "exec";
-    case policy::Context::Shell: return "shell";
-    case policy::Context::Sftp: return "sftp";
-    case policy::Context::Forward: return "forward";
+    case policy::Context::Exec:
+      return "exec";
+    case policy::Context::Shell:
+      return "shell";
+    case policy::Context::Sftp:
+      return "sftp";
+    case policy::Context::Forward:
+      return "forward";
   }
   return "exec";
 }

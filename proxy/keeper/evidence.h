@@ -23,22 +23,26 @@ namespace ptygate::keeper::evidence {
 [[nodiscard]] recorder::LedgerEvent login(std::string_view connection, bool people, std::string_view identity, std::string_view fingerprint,
                                           std::string_view peer, std::string_view client, std::string_view user);
 [[nodiscard]] recorder::LedgerEvent logout(std::string_view connection, std::string_view identity, std::string_view reason);
-[[nodiscard]] recorder::LedgerEvent sessionOpened(WaiterId request, std::string_view session, std::string_view connection, std::string_view peer,
-                                                  const base::ExecRequest& exec);
-[[nodiscard]] recorder::LedgerEvent refused(std::string_view connection, std::string_view identity, std::string_view target, std::string_view what);
-[[nodiscard]] recorder::LedgerEvent surveyOrdered(std::string_view session, std::string_view target, std::string_view login, std::string_view nonce);
-[[nodiscard]] recorder::LedgerEvent surveyed(std::string_view session, std::string_view target, std::string_view login, std::string_view hash,
-                                             bool changed, std::string_view error);
-[[nodiscard]] recorder::LedgerEvent accountAccepted(std::string_view target, std::string_view login, std::string_view hash, std::string_view by);
+[[nodiscard]] recorder::LedgerEvent sessionOpened(WaiterId request, std::string_view session, std::string_view connection,
+                                                  std::string_view peer, const base::ExecRequest& exec);
+[[nodiscard]] recorder::LedgerEvent refused(std::string_view connection, std::string_view identity, std::string_view target,
+                                            std::string_view what);
+[[nodiscard]] recorder::LedgerEvent surveyOrdered(std::string_view session, std::string_view target, std::string_view login,
+                                                  std::string_view nonce);
+[[nodiscard]] recorder::LedgerEvent surveyed(std::string_view session, std::string_view target, std::string_view login,
+                                             std::string_view hash, bool changed, std::string_view error);
+[[nodiscard]] recorder::LedgerEvent accountAccepted(std::string_view target, std::string_view login, std::string_view hash,
+                                                    std::string_view by);
 /// What exactly will be sent; `form` is raw (then exec is the request's command) or canonical.
 [[nodiscard]] recorder::LedgerEvent sending(WaiterId request, std::string_view session, std::string_view form, std::string_view exec);
 [[nodiscard]] recorder::LedgerEvent certificate(WaiterId request, std::string_view session, std::string_view target, std::string_view login,
                                                 std::string_view key_id, std::uint64_t serial, std::string_view purpose);
-[[nodiscard]] recorder::LedgerEvent identityOffered(WaiterId request, std::string_view session, std::string_view target, std::string_view login,
-                                                    std::string_view purpose);
+[[nodiscard]] recorder::LedgerEvent identityOffered(WaiterId request, std::string_view session, std::string_view target,
+                                                    std::string_view login, std::string_view purpose);
 [[nodiscard]] recorder::LedgerEvent seal(std::string_view session, const base::Finished& finished);
 [[nodiscard]] recorder::LedgerEvent alarm(std::string_view connection, std::string_view target, std::string_view text);
-[[nodiscard]] recorder::LedgerEvent verb(std::string_view connection, std::string_view identity, const std::vector<std::string>& argv, std::string_view refusal);
+[[nodiscard]] recorder::LedgerEvent verb(std::string_view connection, std::string_view identity, const std::vector<std::string>& argv,
+                                         std::string_view refusal);
 
 /// Words as they stand in the ledger; recovery reads them back.
 [[nodiscard]] std::string_view nameOf(Ending ending);

@@ -25,9 +25,13 @@ using WorkerId = std::uint64_t;      ///< one process of a worker; a replacement
 using ConnectionId = std::uint64_t;  ///< one client's transport, "c17" in logs and the ledger
 
 /// "c17".
-[[nodiscard]] inline std::string connectionName(ConnectionId id) { return "c" + std::to_string(id); }
+[[nodiscard]] inline std::string connectionName(ConnectionId id) {
+  return "c" + std::to_string(id);
+}
 
-[[nodiscard]] inline WallTime wallNow() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+[[nodiscard]] inline WallTime wallNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
 
 /// `n` random characters of [a-z2-7], from the system's generator.
 [[nodiscard]] std::string randomWord(std::size_t n);
@@ -38,11 +42,11 @@ struct Gate {
   base::Loop& loop;
   std::string dir;
   base::Fd dir_fd;
-  std::string program;               ///< what workers and verbs are started from
+  std::string program;  ///< what workers and verbs are started from
   config::Snapshot snapshot;
   std::optional<config::Keys> keys;
   WallTime started{};
-  bool stopping = false;             ///< no new request, connection or verb
+  bool stopping = false;  ///< no new request, connection or verb
   /// The last things that people should know (`status`), newest last.
   std::deque<std::string> notes;
   /// Pool jobs and look-ups that still refer to parts of the keeper.

@@ -51,7 +51,8 @@ void IdentityAgents::onReadable(std::uint64_t id) {
     if (!message || !*message) break;
     const std::string reply = answer(conversation, **message);
     // A reply is under a kilobyte and the socket's buffer far larger: what does not fit is a peer that does not read.
-    keep = !reply.empty() && ::send(conversation.socket.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(reply.size());
+    keep = !reply.empty() &&
+           ::send(conversation.socket.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(reply.size());
   }
   if (!keep) open_.erase(id);
 }

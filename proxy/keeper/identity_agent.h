@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// ssh-agent for targets that cannot trust a CA: the keeper keeps the identity key and answers one sign request over a socketpair, only for a
-// userauth blob with that login and key. The protocol is certs/agent_protocol.
+// ssh-agent for targets that cannot trust a CA: the keeper keeps the identity key and answers one sign request over a socketpair, only for
+// a userauth blob with that login and key. The protocol is certs/agent_protocol.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
-
 #include <tl/expected.hpp>
 
 #include "certs/private_key.h"

@@ -7,7 +7,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-
 #include <tl/expected.hpp>
 
 #include "proxy/config/directory.h"
@@ -23,7 +22,7 @@ class Issuer {
     std::string connection;  ///< "c17"
     std::string target;
     std::string login;
-    std::string purpose;     ///< "survey" or "release", for the ledger
+    std::string purpose;  ///< "survey" or "release", for the ledger
   };
   struct Issued {
     Permit permit;

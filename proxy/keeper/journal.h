@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keeper's one writer of the ledger: appends, group commit (one fdatasync for all that wait), and the rule that nothing is told before it
-// is on disk. Not here: what a line says (evidence), how it is encoded (recorder).
+// The keeper's one writer of the ledger: appends, group commit (one fdatasync for all that wait), and the rule that nothing is told before
+// it is on disk. Not here: what a line says (evidence), how it is encoded (recorder).
 #pragma once
 
 #include <cstdint>

@@ -62,18 +62,22 @@ Keeper::Keeper(base::Loop& loop, const KeeperOptions& options)
       reaper_(loop),
       identities_(gate_),
       dialer_(gate_),
-      workers_(gate_, reaper_,
-               {[this](WorkerId worker, base::ToKeeper message) { return onMessage(worker, std::move(message)); },
-                [this](WorkerId worker) { onWorkerGone(worker); },
-                [this](WorkerId worker) { listeners_.resume(workers_.isPeople(worker)); },
-                [this](bool people, bool first) { return configuration(people, first); }}),
+      workers_(
+          gate_, reaper_,
+          {[this](WorkerId worker, base::ToKeeper message) { return onMessage(worker, std::move(message)); },
+           [this](WorkerId worker) { onWorkerGone(worker); }, [this](WorkerId worker) { listeners_.resume(workers_.isPeople(worker)); },
+           [this](bool people, bool first) { return configuration(people, first); }}),
       listeners_(
           gate_, [this](Listeners::Accepted client) { return takeClient(std::move(client)); },
           [this](bool people) { return workers_.pick(people) != 0; }),
-      control_(gate_, {[this](ControlId id, const ControlCaller& caller, const control::Request& request) { control_verbs_->onRequest(id, caller, request); },
+      control_(gate_, {[this](ControlId id, const ControlCaller& caller, const control::Request& request) {
+                         control_verbs_->onRequest(id, caller, request);
+                       },
                        [this](ControlId id) { control_verbs_->onClosed(id); }, [this](uid_t uid) { return identify(uid); }}),
       verbs_(gate_, reaper_, connections_,
-             {[this](WorkerId worker, const base::ToWorker& message, std::vector<base::Fd> descriptors) { workers_.send(worker, message, std::move(descriptors)); },
+             {[this](WorkerId worker, const base::ToWorker& message, std::vector<base::Fd> descriptors) {
+                workers_.send(worker, message, std::move(descriptors));
+              },
               [this](base::Fd socket, ControlCaller caller) { control_.adopt(std::move(socket), std::move(caller)); },
               [this](const recorder::LedgerEvent& event) { journal_->append(event); }}),
       stop_timer_(loop) {
@@ -124,17 +128,20 @@ tl::expected<void, std::string> Keeper::openStore() {
   for (std::string& note : mendAfterCrash(gate_, *journal_, scan)) gate_.note(std::move(note));
   if (journal_->hasFailed()) return tl::make_unexpected(gate_.dir + "/ledger: cannot be written; free space and look at the log");
   surveys_ = std::make_unique<Surveys>(gate_);
-  requests_ = std::make_unique<Requests>(
-      Requests::Parts{gate_, *journal_, connections_, *surveys_, issuer_, identities_}, Desk(scan.seed(), deskLimits(gate_.config().limits)), scan.nextWaiter(),
-      Requests::Hooks{[this](WorkerId worker, const base::ToWorker& message, std::vector<base::Fd> descriptors) {
-                        workers_.send(worker, message, std::move(descriptors));
-                      },
-                      [this](const Notice& notice) { control_verbs_->onNotice(notice); }, [this](const Result& result) { control_verbs_->onResult(result); }});
+  requests_ =
+      std::make_unique<Requests>(Requests::Parts{gate_, *journal_, connections_, *surveys_, issuer_, identities_},
+                                 Desk(scan.seed(), deskLimits(gate_.config().limits)), scan.nextWaiter(),
+                                 Requests::Hooks{[this](WorkerId worker, const base::ToWorker& message, std::vector<base::Fd> descriptors) {
+                                                   workers_.send(worker, message, std::move(descriptors));
+                                                 },
+                                                 [this](const Notice& notice) { control_verbs_->onNotice(notice); },
+                                                 [this](const Result& result) { control_verbs_->onResult(result); }});
   control_verbs_ = std::make_unique<ControlVerbs>(
       ControlVerbs::Parts{gate_, *journal_, *requests_, *surveys_, connections_},
       ControlVerbs::Hooks{[this](ControlId id, const control::ServerLine& line) { control_.send(id, line); },
                           [this](const std::string& by) { return reload(by); },
-                          [this](const std::string& agent, const std::string& reason) { endAgent(agent, reason); }, [this] { return status(); }});
+                          [this](const std::string& agent, const std::string& reason) { endAgent(agent, reason); },
+                          [this] { return status(); }});
   for (const Recovered& hold : scan.holds()) requests_->apply(hold);
   return {};
 }
@@ -154,7 +161,8 @@ tl::expected<void, std::string> Keeper::openDoors(bool start_workers) {
   journal_->append(evidence::gateStarted(PTYGATE_VERSION, config.hash, gate_.snapshot.rules->hash(), listeners_.describe()));
   if (!journal_->commitNow()) return tl::make_unexpected(gate_.dir + "/ledger: cannot be written");
   writePorts();
-  if (gate_.snapshot.rules->hasLaboratoryAllow()) base::log(LogLevel::Warn, "UNSAFE", {{"reason", "an allow rule with anything = true is loaded"}});
+  if (gate_.snapshot.rules->hasLaboratoryAllow())
+    base::log(LogLevel::Warn, "UNSAFE", {{"reason", "an allow rule with anything = true is loaded"}});
   base::log(LogLevel::Info, "started", {{"dir", gate_.dir}, {"workers", config.workers}, {"policy", gate_.snapshot.rules->hash()}});
   return {};
 }
@@ -246,8 +254,9 @@ tl::expected<std::string, std::string> Keeper::reload(const std::string& by) {
     text += "; listeners and the number of workers change at the next start only";
   }
   const config::Limits &old_limits = before.config->limits, &new_limits = gate_.config().limits;
-  if (old_limits.holds != new_limits.holds || old_limits.holds_per_agent != new_limits.holds_per_agent || old_limits.held_bytes != new_limits.held_bytes ||
-      old_limits.held_bytes_per_agent != new_limits.held_bytes_per_agent || old_limits.repeat_within != new_limits.repeat_within) {
+  if (old_limits.holds != new_limits.holds || old_limits.holds_per_agent != new_limits.holds_per_agent ||
+      old_limits.held_bytes != new_limits.held_bytes || old_limits.held_bytes_per_agent != new_limits.held_bytes_per_agent ||
+      old_limits.repeat_within != new_limits.repeat_within) {
     text += "; limits of holds change at the next start only";
   }
   for (const std::string& warning : gate_.snapshot.warnings) base::log(LogLevel::Warn, "configuration_warning", {{"text", warning}});
@@ -268,7 +277,8 @@ void Keeper::endStale() {
     if (connection.identity.empty()) continue;
     const config::Person* person = connection.people ? gate_.config().person(connection.identity) : nullptr;
     const config::Agent* agent = connection.people ? nullptr : gate_.config().agent(connection.identity);
-    const bool stays = (person != nullptr && holdsKey(person->keys, connection.fingerprint)) || (agent != nullptr && holdsKey(agent->keys, connection.fingerprint));
+    const bool stays = (person != nullptr && holdsKey(person->keys, connection.fingerprint)) ||
+                       (agent != nullptr && holdsKey(agent->keys, connection.fingerprint));
     if (!stays) workers_.send(connection.worker, base::EndConnections{"", id, "this key is no longer configured"});
   }
   control_.closeOf([this](const ControlCaller& caller) {
@@ -327,7 +337,8 @@ control::StatusReport Keeper::status() const {
   control::StatusReport report;
   report.version = PTYGATE_VERSION;
   report.started_ms = gate_.started.time_since_epoch().count();
-  if (gate_.snapshot.rules->hasLaboratoryAllow()) report.unsafe.emplace_back("an allow rule with anything = true is loaded: any command runs without a person");
+  if (gate_.snapshot.rules->hasLaboratoryAllow())
+    report.unsafe.emplace_back("an allow rule with anything = true is loaded: any command runs without a person");
   for (const Workers::Info& info : workers_.list()) {
     if (!info.hello || info.pid <= 0) continue;
     const std::string who = "the worker " + std::to_string(info.id) + (info.people ? " (people)" : "");

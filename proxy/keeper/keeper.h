@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <string>
-
 #include <tl/expected.hpp>
 
 #include "proxy/keeper/control_server.h"

@@ -4,9 +4,8 @@
 
 #include <functional>
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "proxy/base/fd.h"
 #include "proxy/config/config.h"

@@ -75,7 +75,14 @@ tl::expected<pid_t, std::string> spawnChild(const ChildSpec& spec) {
     CHECK(ours >= 0 && theirs >= 0 && theirs < kFirstFree);
     last = std::max(last, theirs);
   }
-  const Prepared child{spec.program.c_str(), argv.data(), environment.data(), spec.descriptors.data(), int(spec.descriptors.size()), last, &spec, ::getpid()};
+  const Prepared child{spec.program.c_str(),
+                       argv.data(),
+                       environment.data(),
+                       spec.descriptors.data(),
+                       int(spec.descriptors.size()),
+                       last,
+                       &spec,
+                       ::getpid()};
   // Blocked around the fork, so that no handler of ours runs in the child before it has reset them.
   sigset_t all, before;
   sigfillset(&all);
@@ -92,7 +99,9 @@ Reaper::Reaper(base::Loop& loop) {
   loop.onSignal(SIGCHLD, [this] { reap(); });
 }
 
-void Reaper::watch(pid_t pid, std::function<void(int)> fn) { watched_[pid] = std::move(fn); }
+void Reaper::watch(pid_t pid, std::function<void(int)> fn) {
+  watched_[pid] = std::move(fn);
+}
 
 void Reaper::reap() {
   std::vector<std::pair<std::function<void(int)>, int>> ended;

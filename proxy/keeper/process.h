@@ -7,23 +7,22 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
-
-#include <tl/expected.hpp>
 
 #include "proxy/base/loop.h"
 
 namespace ptygate::keeper {
 
 struct ChildSpec {
-  std::string program;                      ///< path to execute
-  std::vector<std::string> argv;            ///< with argv[0]
-  std::vector<std::string> environment;     ///< the whole of it, "NAME=value"
+  std::string program;                           ///< path to execute
+  std::vector<std::string> argv;                 ///< with argv[0]
+  std::vector<std::string> environment;          ///< the whole of it, "NAME=value"
   std::vector<std::pair<int, int>> descriptors;  ///< {ours, number in the child}; every other one is closed
-  bool new_session = false;                 ///< setsid: verbs, so that their signals reach what they start
-  bool terminal = false;                    ///< descriptor 0 becomes the controlling terminal (with new_session)
-  int death_signal = 0;                     ///< sent by the kernel when the keeper dies; 0: none
+  bool new_session = false;                      ///< setsid: verbs, so that their signals reach what they start
+  bool terminal = false;                         ///< descriptor 0 becomes the controlling terminal (with new_session)
+  int death_signal = 0;                          ///< sent by the kernel when the keeper dies; 0: none
 };
 
 /// Forks and executes. Error: text. That the execution itself failed shows as exit status 127.

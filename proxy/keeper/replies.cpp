@@ -18,7 +18,9 @@ namespace {
 constexpr std::size_t kExecNonceLetters = 16;
 constexpr std::size_t kRecentHolds = 20;
 
-std::string holdName(HoldId hold, const std::string& tag) { return hold == 0 ? std::string() : std::to_string(hold) + "-" + tag; }
+std::string holdName(HoldId hold, const std::string& tag) {
+  return hold == 0 ? std::string() : std::to_string(hold) + "-" + tag;
+}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -38,8 +40,12 @@ struct EndOf {
     out.marker = "#1 deny(" + denied.rule + ")";
     return out;
   }
-  base::Outcome operator()(const Expired& expired) const { return held(base::Outcome::Kind::Expired, expired.hold, expired.tag, "#1 expired"); }
-  base::Outcome operator()(const Later& later) const { return held(base::Outcome::Kind::Later, later.hold, later.tag, "#1 held, not decided yet"); }
+  base::Outcome operator()(const Expired& expired) const {
+    return held(base::Outcome::Kind::Expired, expired.hold, expired.tag, "#1 expired");
+  }
+  base::Outcome operator()(const Later& later) const {
+    return held(base::Outcome::Kind::Later, later.hold, later.tag, "#1 held, not decided yet");
+  }
   base::Outcome operator()(const Cancelled& cancelled) const {
     base::Outcome out = kind(base::Outcome::Kind::Cancelled);
     out.hold = cancelled.hold == 0 ? "" : std::to_string(cancelled.hold);
@@ -79,11 +85,11 @@ std::string heldText(const Held& held) {
 
 /// What goes out once the ledger has everything before it.
 struct Requests::Delivery {
-  WaiterId waiter = 0;                ///< 0: a result or notice
+  WaiterId waiter = 0;  ///< 0: a result or notice
   std::optional<base::ToWorker> message;
   bool released = false;
-  bool ends = false;                  ///< the desk knows the waiter no more
-  bool not_started = false;           ///< released by the desk, but it cannot be sent
+  bool ends = false;         ///< the desk knows the waiter no more
+  bool not_started = false;  ///< released by the desk, but it cannot be sent
   std::optional<Result> result;
   std::optional<Notice> notice;
 };
@@ -204,9 +210,14 @@ void Requests::deliver(Delivery& delivery) {
     if (delivery.ends) live->state = delivery.released ? State::Released : State::Ended;
     if (delivery.released) permit(*live, "release");
     if (auto* outcome = std::get_if<base::Outcome>(&*delivery.message)) {
-      base::log(LogLevel::Info, "decided", {{"connection", live->connection}, {"session", live->sessionText()}, {"agent", live->exec.agent},
-                                            {"target", live->exec.target}, {"outcome", delivery.released ? "release" : "end"},
-                                            {"rule", outcome->rule}, {"hold", outcome->hold}});
+      base::log(LogLevel::Info, "decided",
+                {{"connection", live->connection},
+                 {"session", live->sessionText()},
+                 {"agent", live->exec.agent},
+                 {"target", live->exec.target},
+                 {"outcome", delivery.released ? "release" : "end"},
+                 {"rule", outcome->rule},
+                 {"hold", outcome->hold}});
     }
     hooks_.send(live->worker, *delivery.message, {});
   }
@@ -239,17 +250,18 @@ void Requests::recoverLater(const recorder::SessionId& session) {
   auto job = std::make_unique<Job>();
   Job* raw = job.release();
   const int dir_fd = parts_.gate.dir_fd.get();
-  parts_.gate.inPool([raw, dir_fd, session] { raw->result.emplace(recorder::recoverCast(dir_fd, session, 0)); },
-                     [this, raw, session] {
-                       const std::unique_ptr<Job> done(raw);
-                       if (!*done->result) {
-                         base::log(LogLevel::Error, "cast_not_recovered", {{"session", session.text()}, {"error", done->result->error().text}});
-                         parts_.gate.note("the recording " + session.text() + " could not be mended: " + done->result->error().text);
-                         return;
-                       }
-                       parts_.journal.append(recorder::recoveredEvent(session, **done->result));
-                       sealLater(session);
-                     });
+  parts_.gate.inPool(
+      [raw, dir_fd, session] { raw->result.emplace(recorder::recoverCast(dir_fd, session, 0)); },
+      [this, raw, session] {
+        const std::unique_ptr<Job> done(raw);
+        if (!*done->result) {
+          base::log(LogLevel::Error, "cast_not_recovered", {{"session", session.text()}, {"error", done->result->error().text}});
+          parts_.gate.note("the recording " + session.text() + " could not be mended: " + done->result->error().text);
+          return;
+        }
+        parts_.journal.append(recorder::recoveredEvent(session, **done->result));
+        sealLater(session);
+      });
 }
 
 void Requests::workerGone(WorkerId worker) {
@@ -265,10 +277,15 @@ void Requests::workerGone(WorkerId worker) {
       case State::Surveying:
         leaveSurvey(live);
         break;
-      case State::Waiting: apply(Detach{waiter}); break;
-      case State::Released: tellDesk(waiter, Ending::Unknown, 0, ""); break;
+      case State::Waiting:
+        apply(Detach{waiter});
+        break;
+      case State::Released:
+        tellDesk(waiter, Ending::Unknown, 0, "");
+        break;
       case State::StdinAsked:
-      case State::Ended: break;
+      case State::Ended:
+        break;
     }
     if (live.session) recoverLater(*live.session);
     forget(live);

@@ -23,7 +23,9 @@ constexpr std::size_t kMaxLocaleVariables = 16;
 constexpr int kSessionIdAttempts = 8;
 constexpr std::size_t kSha256HexDigits = 64;
 
-std::string logName(WorkerId worker, std::uint64_t number) { return "w" + std::to_string(worker) + "r" + std::to_string(number); }
+std::string logName(WorkerId worker, std::uint64_t number) {
+  return "w" + std::to_string(worker) + "r" + std::to_string(number);
+}
 
 bool isHexDigest(const std::string& text) {
   return text.size() == kSha256HexDigits &&
@@ -47,7 +49,8 @@ std::string Requests::onExec(WorkerId worker, base::ExecRequest&& message) {
   if (connection->identity.empty() || connection->identity != message.agent) return "an exec request for an agent who did not log in";
   if (by_number_.contains({worker, message.request})) return "a request number that is in use";
   if (message.command.size() > policy::kMaxRawString) return "a command over the protocol's limit";
-  if (message.intent.size() > kMaxIntentBytes || message.locale.size() > kMaxLocaleVariables) return "an intent or environment over the protocol's limit";
+  if (message.intent.size() > kMaxIntentBytes || message.locale.size() > kMaxLocaleVariables)
+    return "an intent or environment over the protocol's limit";
   for (const auto& [name, value] : message.locale) {
     if (!policy::isLocaleVariable(name, value)) return "an environment variable that is no locale";
   }
@@ -65,8 +68,13 @@ std::string Requests::onExec(WorkerId worker, base::ExecRequest&& message) {
   by_number_[{worker, live.exec.request}] = waiter;
   ++of_agent_[live.exec.agent];
   live_[waiter] = std::move(owned);
-  base::log(LogLevel::Debug, "request", {{"connection", live.connection}, {"request", waiter}, {"number", logName(worker, live.exec.request)},
-                                         {"agent", live.exec.agent}, {"target", live.exec.target}, {"login", live.exec.login}});
+  base::log(LogLevel::Debug, "request",
+            {{"connection", live.connection},
+             {"request", waiter},
+             {"number", logName(worker, live.exec.request)},
+             {"agent", live.exec.agent},
+             {"target", live.exec.target},
+             {"login", live.exec.login}});
 
   if (failed_ || parts_.gate.stopping) {
     refuse(live, base::Outcome::Kind::Trouble, "the gate is stopping");
@@ -92,7 +100,8 @@ std::string Requests::refusalOf(const base::ExecRequest& exec) const {
   // One sentence for all of these: an agent learns nothing about targets that are not its own.
   if (!known) return "this target or login is not known";
   if (exec.command.size() > config.limits.worker.command_bytes) return "the command is longer than the gate permits";
-  if (ofAgent(exec.agent) > config.limits.requests_per_agent) return "too many requests of this agent have not ended (limit requests_per_agent)";
+  if (ofAgent(exec.agent) > config.limits.requests_per_agent)
+    return "too many requests of this agent have not ended (limit requests_per_agent)";
   return {};
 }
 
@@ -150,9 +159,12 @@ void Requests::refuse(Live& live, base::Outcome::Kind kind, const std::string& r
 void Requests::needAccount(Live& live) {
   live.state = State::Surveying;
   switch (parts_.surveys.ask(live.exec.target, live.exec.login, live.waiter, parts_.gate.loop.now())) {
-    case Surveys::Answer::Known: return evaluate(live);
-    case Surveys::Answer::Wait: return;
-    case Surveys::Answer::Order: return orderSurvey(live);
+    case Surveys::Answer::Known:
+      return evaluate(live);
+    case Surveys::Answer::Wait:
+      return;
+    case Surveys::Answer::Order:
+      return orderSurvey(live);
   }
 }
 
@@ -181,16 +193,19 @@ std::string Requests::onSurveyResult(WorkerId worker, const base::SurveyResult& 
   // The request may have ended while its survey ran; what comes then is not used.
   if (live == nullptr || live->state != State::Surveying || !live->makes_survey) return {};
   if (!live->had_permit) return "a survey that was not ordered";
-  const auto done = parts_.surveys.finish(live->exec.target, live->exec.login, live->waiter, message.output, message.error, parts_.gate.loop.now());
+  const auto done =
+      parts_.surveys.finish(live->exec.target, live->exec.login, live->waiter, message.output, message.error, parts_.gate.loop.now());
   if (!done) return {};
   live->makes_survey = false;
   parts_.issuer.revoke(live->waiter);
   const std::string where = live->exec.login + " on " + live->exec.target;
-  parts_.journal.append(evidence::surveyed(live->sessionText(), live->exec.target, live->exec.login, done->hash, done->changed, done->error));
+  parts_.journal.append(
+      evidence::surveyed(live->sessionText(), live->exec.target, live->exec.login, done->hash, done->changed, done->error));
   base::log(done->error.empty() ? LogLevel::Info : LogLevel::Warn, "surveyed",
             {{"connection", live->connection}, {"account", where}, {"changed", done->changed}, {"error", done->error}});
   if (done->changed) parts_.gate.note("the account " + where + " changed");
-  const std::string unreachable = message.unreachable ? (message.error.empty() ? std::string("the target cannot be reached") : message.error) : std::string();
+  const std::string unreachable =
+      message.unreachable ? (message.error.empty() ? std::string("the target cannot be reached") : message.error) : std::string();
   for (const WaiterId waiter : done->waiting) {
     const auto found = live_.find(waiter);
     if (found == live_.end() || found->second->state != State::Surveying) continue;
@@ -235,7 +250,8 @@ void Requests::evaluate(Live& live) {
   live.view = viewOf(derivation, request);
   live.read_only = isReadOnly(derivation);
   const policy::StdinRule rule = live.decision.stdin_rule;
-  const bool asks = live.decision.verdict != policy::Verdict::Deny && (rule == policy::StdinRule::Hold || rule == policy::StdinRule::Refuse);
+  const bool asks =
+      live.decision.verdict != policy::Verdict::Deny && (rule == policy::StdinRule::Hold || rule == policy::StdinRule::Refuse);
   if (!asks) return submit(live);
   live.state = State::StdinAsked;
   hooks_.send(live.worker, base::StdinCheck{live.exec.request, rule == policy::StdinRule::Hold}, {});
@@ -341,15 +357,16 @@ std::string Requests::onWantCredential(WorkerId worker, const base::WantCredenti
   auto issued = parts_.issuer.take(live->waiter, message.public_key, parts_.gate.config(), *parts_.gate.keys, wallNow());
   if (!issued) return refuse_with(issued.error());
   if (issued->identity == nullptr) {
-    parts_.journal.append(evidence::certificate(live->waiter, live->sessionText(), issued->permit.target, issued->permit.login, issued->key_id,
-                                                issued->serial, issued->permit.purpose));
+    parts_.journal.append(evidence::certificate(live->waiter, live->sessionText(), issued->permit.target, issued->permit.login,
+                                                issued->key_id, issued->serial, issued->permit.purpose));
     answer.certificate = issued->certificate;
     hooks_.send(worker, answer, {});
     return {};
   }
   auto socket = parts_.identities.open(*issued->identity, issued->permit.target, issued->permit.login);
   if (!socket) return refuse_with(socket.error());
-  parts_.journal.append(evidence::identityOffered(live->waiter, live->sessionText(), issued->permit.target, issued->permit.login, issued->permit.purpose));
+  parts_.journal.append(
+      evidence::identityOffered(live->waiter, live->sessionText(), issued->permit.target, issued->permit.login, issued->permit.purpose));
   answer.identity = true;
   answer.public_key = issued->identity->publicKey().line();
   std::vector<base::Fd> descriptors;
@@ -367,7 +384,9 @@ std::string Requests::onLeave(WorkerId worker, const base::Leave& message) {
       leaveSurvey(*live);
       live->state = State::Ended;
       break;
-    case State::StdinAsked: live->state = State::Ended; break;
+    case State::StdinAsked:
+      live->state = State::Ended;
+      break;
     case State::Waiting:
       if (message.cancel) {
         apply(CancelWaiter{live->waiter});
@@ -376,7 +395,8 @@ std::string Requests::onLeave(WorkerId worker, const base::Leave& message) {
       }
       break;
     case State::Released:
-    case State::Ended: break;
+    case State::Ended:
+      break;
   }
   return {};
 }
@@ -387,8 +407,12 @@ std::string Requests::onFinished(WorkerId worker, const base::Finished& message)
   if (!message.cast_sha256.empty() && !isHexDigest(message.cast_sha256)) return "a malformed hash of a recording";
   if (message.ran && live->state != State::Released) return "a command ran that was not released";
   switch (live->state) {
-    case State::Surveying: leaveSurvey(*live); break;
-    case State::Waiting: apply(Detach{live->waiter}); break;
+    case State::Surveying:
+      leaveSurvey(*live);
+      break;
+    case State::Waiting:
+      apply(Detach{live->waiter});
+      break;
     case State::Released: {
       Ending ending = Ending::Unknown;
       if (!message.ran) {
@@ -402,7 +426,8 @@ std::string Requests::onFinished(WorkerId worker, const base::Finished& message)
       break;
     }
     case State::StdinAsked:
-    case State::Ended: break;
+    case State::Ended:
+      break;
   }
   if (live->session && !message.cast_sha256.empty()) {
     parts_.journal.append(evidence::seal(live->session->text(), message));
@@ -410,9 +435,15 @@ std::string Requests::onFinished(WorkerId worker, const base::Finished& message)
   } else if (live->session) {
     recoverLater(*live->session);
   }
-  base::log(LogLevel::Info, "session_ended", {{"connection", live->connection}, {"session", live->sessionText()}, {"agent", live->exec.agent},
-                                              {"target", live->exec.target}, {"ran", message.ran}, {"status", message.exit_status},
-                                              {"signal", message.exit_signal}, {"note", message.error}});
+  base::log(LogLevel::Info, "session_ended",
+            {{"connection", live->connection},
+             {"session", live->sessionText()},
+             {"agent", live->exec.agent},
+             {"target", live->exec.target},
+             {"ran", message.ran},
+             {"status", message.exit_status},
+             {"signal", message.exit_signal},
+             {"note", message.error}});
   forget(*live);
   return {};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of a request, from a worker's question to the seal of its recording. Everything a worker says is checked against the keeper's own
-// books; every decision is the desk's; nothing leaves before the ledger has it. Returns "" or why a message is illegal (the worker is killed).
+// The life of a request, from a worker's question to the seal of its recording. Everything a worker says is checked against the keeper's
+// own books; every decision is the desk's; nothing leaves before the ledger has it. Returns "" or why a message is illegal (the worker is
+// killed).
 //
 //   ExecRequest ─▶ session, cast ─▶ Surveying ─▶ evaluate ─▶ StdinAsked? ─▶ Waiting (desk) ─▶ Released ─▶ Finished
 //                                                                                 └──────────▶ Ended ────▶ Finished
@@ -28,8 +29,8 @@ class Requests {
  public:
   struct Hooks {
     std::function<void(WorkerId, const base::ToWorker&, std::vector<base::Fd>)> send;
-    std::function<void(const Notice&)> on_notice;   ///< after its records are on disk
-    std::function<void(const Result&)> on_result;   ///< of a ticket, likewise
+    std::function<void(const Notice&)> on_notice;  ///< after its records are on disk
+    std::function<void(const Result&)> on_result;  ///< of a ticket, likewise
   };
   struct Parts {
     Gate& gate;

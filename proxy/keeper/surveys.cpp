@@ -33,7 +33,9 @@ std::optional<std::string> readAll(int dir_fd, const char* name) {
 }
 }  // namespace
 
-Surveys::Surveys(Gate& gate) : gate_(gate) { load(); }
+Surveys::Surveys(Gate& gate) : gate_(gate) {
+  load();
+}
 
 void Surveys::load() {
   const auto text = readAll(gate_.dir_fd.get(), kStateFile);
@@ -81,8 +83,8 @@ std::string Surveys::nonce(const std::string& target, const std::string& login) 
   return found == entries_.end() ? std::string() : found->second.nonce;
 }
 
-std::optional<Surveys::Finished> Surveys::finish(const std::string& target, const std::string& login, WaiterId waiter, const std::string& output,
-                                                 const std::string& error, base::SteadyTime now) {
+std::optional<Surveys::Finished> Surveys::finish(const std::string& target, const std::string& login, WaiterId waiter,
+                                                 const std::string& output, const std::string& error, base::SteadyTime now) {
   const auto found = entries_.find({target, login});
   if (found == entries_.end() || found->second.maker != waiter) return std::nullopt;
   Entry& entry = found->second;
@@ -131,7 +133,8 @@ std::shared_ptr<const policy::Account> Surveys::account(const std::string& targe
   if (found->second.found == found->second.accepted) return found->second.account;
   auto doubted = std::make_shared<policy::Account>(*found->second.account);
   doubted->startup_trusted = false;
-  doubted->startup_reason = "the account on the target changed since it was accepted; an operator has to look: ptygate targets accept " + target + " " + login;
+  doubted->startup_reason =
+      "the account on the target changed since it was accepted; an operator has to look: ptygate targets accept " + target + " " + login;
   return doubted;
 }
 
@@ -171,7 +174,8 @@ std::vector<std::string> Surveys::notes() const {
   std::vector<std::string> lines;
   for (const auto& [key, entry] : entries_) {
     if (entry.found.empty() || entry.found == entry.accepted) continue;
-    lines.push_back("the account " + key.second + " on " + key.first + " changed; auto-allow is off until: ptygate targets accept " + key.first + " " + key.second);
+    lines.push_back("the account " + key.second + " on " + key.first + " changed; auto-allow is off until: ptygate targets accept " +
+                    key.first + " " + key.second);
   }
   return lines;
 }

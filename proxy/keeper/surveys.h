@@ -33,11 +33,11 @@ class Surveys {
     std::vector<WaiterId> waiting;  ///< the one who made it first, then all others
     std::string hash;
     bool changed = false;
-    std::string error;              ///< not empty: no account; policy holds then
+    std::string error;  ///< not empty: no account; policy holds then
   };
   /// Takes a survey's output from the waiter that was ordered; nullopt when this one was not.
-  [[nodiscard]] std::optional<Finished> finish(const std::string& target, const std::string& login, WaiterId waiter, const std::string& output,
-                                               const std::string& error, base::SteadyTime now);
+  [[nodiscard]] std::optional<Finished> finish(const std::string& target, const std::string& login, WaiterId waiter,
+                                               const std::string& output, const std::string& error, base::SteadyTime now);
   /// A waiter leaves. Returns the waiter that has to make the survey now, when the one who made it left and others wait; else 0.
   [[nodiscard]] WaiterId abandon(const std::string& target, const std::string& login, WaiterId waiter);
 
@@ -62,7 +62,7 @@ class Surveys {
     std::string found;                   ///< hash of the last survey
     WaiterId maker = 0;                  ///< 0: none under way
     std::string nonce;
-    std::vector<WaiterId> waiting;       ///< besides the maker
+    std::vector<WaiterId> waiting;  ///< besides the maker
   };
   void load();
   void save() const;

@@ -34,13 +34,31 @@ struct Row {
   const char* verb;  ///< first word
   unsigned need;     ///< any one of these
 };
-// The verbs' own table says the same for each; this one is what counts, since it decides before the child runs. Not in it: init, serve, worker.
+// The verbs' own table says the same for each; this one is what counts, since it decides before the child runs. Not in it: init, serve,
+// worker.
 constexpr std::array<Row, 22> kVerbs = {{
-    {"status", kAnyone | kAgent}, {"whoami", kAnyone | kAgent}, {"wait", kAgent}, {"cancel", kAgent},
-    {"review", kReview}, {"pending", kReview | kOperate}, {"show", kAnyone}, {"approve", kReview}, {"deny", kReview},
-    {"watch", kReview | kAudit}, {"follow", kAudit | kReview}, {"sessions", kAudit}, {"replay", kAudit}, {"export", kAudit},
-    {"reload", kOperate}, {"targets", kAnyone}, {"agents", kAnyone}, {"certs", kOperate | kAudit}, {"policy", kReview | kOperate},
-    {"help", kAnyone | kAgent}, {"--help", kAnyone | kAgent}, {"--version", kAnyone | kAgent},
+    {"status", kAnyone | kAgent},
+    {"whoami", kAnyone | kAgent},
+    {"wait", kAgent},
+    {"cancel", kAgent},
+    {"review", kReview},
+    {"pending", kReview | kOperate},
+    {"show", kAnyone},
+    {"approve", kReview},
+    {"deny", kReview},
+    {"watch", kReview | kAudit},
+    {"follow", kAudit | kReview},
+    {"sessions", kAudit},
+    {"replay", kAudit},
+    {"export", kAudit},
+    {"reload", kOperate},
+    {"targets", kAnyone},
+    {"agents", kAnyone},
+    {"certs", kOperate | kAudit},
+    {"policy", kReview | kOperate},
+    {"help", kAnyone | kAgent},
+    {"--help", kAnyone | kAgent},
+    {"--version", kAnyone | kAgent},
 }};
 
 unsigned rightsOf(const config::Person& person) {
@@ -48,8 +66,9 @@ unsigned rightsOf(const config::Person& person) {
 }
 
 int signalNamed(const std::string& name) {
-  static const std::map<std::string, int> kSignals = {{"HUP", SIGHUP}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"TERM", SIGTERM}, {"KILL", SIGKILL},
-                                                      {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"ALRM", SIGALRM}, {"PIPE", SIGPIPE}, {"ABRT", SIGABRT}};
+  static const std::map<std::string, int> kSignals = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"TERM", SIGTERM},
+                                                      {"KILL", SIGKILL}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"ALRM", SIGALRM},
+                                                      {"PIPE", SIGPIPE}, {"ABRT", SIGABRT}};
   const auto found = kSignals.find(name);
   return found == kSignals.end() ? 0 : found->second;
 }
@@ -61,8 +80,8 @@ std::string signalName(int signum) {
 
 bool isTerm(const std::string& term) {
   return !term.empty() && term.size() <= 64 && std::all_of(term.begin(), term.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '+' || c == '.';
-         });
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '+' || c == '.';
+  });
 }
 
 winsize windowOf(std::uint32_t columns, std::uint32_t rows) {
@@ -83,7 +102,8 @@ VerbChildren::~VerbChildren() {
   }
 }
 
-std::string VerbChildren::refusalOf(const config::Config& config, bool people, const std::string& identity, const std::vector<std::string>& argv) {
+std::string VerbChildren::refusalOf(const config::Config& config, bool people, const std::string& identity,
+                                    const std::vector<std::string>& argv) {
   unsigned rights = 0;
   if (people) {
     const config::Person* person = config.person(identity);
@@ -147,7 +167,8 @@ std::string VerbChildren::onSpawn(WorkerId worker, const base::SpawnVerb& asked)
     hooks_.send(worker, started, {});
     return {};
   }
-  base::log(base::LogLevel::Info, "verb_started", {{"connection", name}, {"identity", message.identity}, {"verb", message.argv.front()}, {"pid", child->pid}});
+  base::log(base::LogLevel::Info, "verb_started",
+            {{"connection", name}, {"identity", message.identity}, {"verb", message.argv.front()}, {"pid", child->pid}});
   child->killer = base::Timer(gate_.loop);
   reaper_.watch(child->pid, [this, key = child->key](int wait_status) { onExit(key, wait_status); });
   children_[child->key] = std::move(child);
@@ -158,14 +179,16 @@ std::string VerbChildren::onSpawn(WorkerId worker, const base::SpawnVerb& asked)
 
 tl::expected<std::vector<base::Fd>, std::string> VerbChildren::start(Child& child, const base::SpawnVerb& message, ControlCaller caller) {
   int control[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) return tl::make_unexpected(std::string("socketpair: ") + std::strerror(errno));
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0)
+    return tl::make_unexpected(std::string("socketpair: ") + std::strerror(errno));
   base::Fd ours(control[0]), theirs(control[1]);
   std::vector<base::Fd> for_child;
   std::vector<base::Fd> for_worker;
   if (message.pty) {
     int master = -1, slave = -1;
     const winsize size = windowOf(message.columns, message.rows);
-    if (::openpty(&master, &slave, nullptr, nullptr, &size) != 0) return tl::make_unexpected(std::string("openpty: ") + std::strerror(errno));
+    if (::openpty(&master, &slave, nullptr, nullptr, &size) != 0)
+      return tl::make_unexpected(std::string("openpty: ") + std::strerror(errno));
     for_worker.emplace_back(master);
     for_child.emplace_back(slave);
     ::fcntl(master, F_SETFD, FD_CLOEXEC);
@@ -183,7 +206,8 @@ tl::expected<std::vector<base::Fd>, std::string> VerbChildren::start(Child& chil
   spec.program = gate_.program;
   spec.argv = {"ptygate"};
   spec.argv.insert(spec.argv.end(), message.argv.begin(), message.argv.end());
-  spec.environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PTYGATE_DIR=" + gate_.dir, "PTYGATE_CONTROL_FD=" + std::to_string(kControlNumber)};
+  spec.environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PTYGATE_DIR=" + gate_.dir,
+                      "PTYGATE_CONTROL_FD=" + std::to_string(kControlNumber)};
   if (message.pty) spec.environment.push_back("TERM=" + (isTerm(message.term) ? message.term : std::string("dumb")));
   for (int i = 0; i < 3; ++i) spec.descriptors.emplace_back(for_child[message.pty ? 0 : std::size_t(i)].get(), i);
   spec.descriptors.emplace_back(theirs.get(), kControlNumber);

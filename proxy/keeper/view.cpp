@@ -7,9 +7,12 @@ namespace {
 
 std::string textOf(const policy::Word& word) {
   switch (word.kind) {
-    case policy::Word::Kind::Literal: return word.text;
-    case policy::Word::Kind::RuntimeOne: return "‹one word, known at run time›";
-    case policy::Word::Kind::RuntimeMany: return "‹words, known at run time›";
+    case policy::Word::Kind::Literal:
+      return word.text;
+    case policy::Word::Kind::RuntimeOne:
+      return "‹one word, known at run time›";
+    case policy::Word::Kind::RuntimeMany:
+      return "‹words, known at run time›";
   }
   return {};
 }

@@ -37,7 +37,9 @@ std::vector<std::string> workerEnvironment() {
 
 Workers::Workers(Gate& gate, Reaper& reaper, Hooks hooks) : gate_(gate), reaper_(reaper), hooks_(std::move(hooks)) {}
 
-Workers::~Workers() { killAll(); }
+Workers::~Workers() {
+  killAll();
+}
 
 void Workers::start(std::uint64_t agents, bool people) {
   for (std::uint64_t i = 0; i < agents + (people ? 1 : 0); ++i) {

@@ -13,17 +13,26 @@ constexpr const char* kKeyA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHC
 constexpr const char* kKeyB = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4/";
 constexpr const char* kKeyC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f";
 
-std::string quoted(const char* key) { return "[\"" + std::string(key) + "\"]"; }
+std::string quoted(const char* key) {
+  return "[\"" + std::string(key) + "\"]";
+}
 
-std::string listen() { return "[listen]\nagents = [\"127.0.0.1:2222\"]\npeople = [\"127.0.0.1:2223\"]\n"; }
+std::string listen() {
+  return "[listen]\nagents = [\"127.0.0.1:2222\"]\npeople = [\"127.0.0.1:2223\"]\n";
+}
 std::string person(const std::string& more = "") {
   return "[[person]]\nname = \"alice\"\nkeys = " + quoted(kKeyA) + "\nmay = [\"review\", \"operate\"]\n" + more;
 }
-std::string agent(const std::string& more = "") { return "[[agent]]\nname = \"builder\"\nkeys = " + quoted(kKeyB) + "\n" + more; }
-std::string target(const std::string& name = "web1", const std::string& more = "") {
-  return "[[target]]\nname = \"" + name + "\"\naddress = \"" + name + ".example.net:2200\"\nlogins = [\"deploy\"]\nhost_keys = " + quoted(kKeyC) + "\n" + more;
+std::string agent(const std::string& more = "") {
+  return "[[agent]]\nname = \"builder\"\nkeys = " + quoted(kKeyB) + "\n" + more;
 }
-std::string whole() { return listen() + person() + agent() + target(); }
+std::string target(const std::string& name = "web1", const std::string& more = "") {
+  return "[[target]]\nname = \"" + name + "\"\naddress = \"" + name +
+         ".example.net:2200\"\nlogins = [\"deploy\"]\nhost_keys = " + quoted(kKeyC) + "\n" + more;
+}
+std::string whole() {
+  return listen() + person() + agent() + target();
+}
 
 std::shared_ptr<const Config> loaded(const std::string& text) {
   auto config = parseConfig(text, "ptygate.toml");
@@ -47,13 +56,15 @@ TEST(Config, RefusesEachMistakeWithItsLineAndAdvice) {
       {listen() + "[limits]\ncommand = \"1MiB\"\n", "ptygate.toml:5: command: between"},
       {listen() + "[limits]\nholds = -1\n", "ptygate.toml:5: holds: a number"},
       {listen() + "[limit]\nholds = 1\n", "ptygate.toml:4: unknown key \"limit\"; did you mean \"limits\"?"},
-      {"[listen]\nagents = [\"127.0.0.1:2222\"]\npeople = [\"127.0.0.1:2222\"]\n", "ptygate.toml:3: people: agents and people need listeners of their own"},
+      {"[listen]\nagents = [\"127.0.0.1:2222\"]\npeople = [\"127.0.0.1:2222\"]\n",
+       "ptygate.toml:3: people: agents and people need listeners of their own"},
       {"[listen]\nagents = [\"::1:22\"]\n", "ptygate.toml:2: agents: \"::1:22\": \"host:port\""},
       {listen() + "[[person]]\nname = \"al=ice\"\nkeys = []\nmay = []\n", "ptygate.toml:5: name: \"al=ice\" is not a name"},
       {listen() + "[[person]]\nname = \"a@b\"\nmay = []\n", "is not a name"},
       {listen() + "[[person]]\nname = \"a%b\"\nmay = []\n", "is not a name"},
       {listen() + "[[person]]\nname = \"bob\"\nmay = [\"review\"]\n", "ptygate.toml:4: a person needs keys or a unix_user"},
-      {listen() + "[[person]]\nname = \"bob\"\nunix_user = \"bob\"\nmay = [\"approve\"]\n", "ptygate.toml:7: may: \"approve\": one of review, audit, operate"},
+      {listen() + "[[person]]\nname = \"bob\"\nunix_user = \"bob\"\nmay = [\"approve\"]\n",
+       "ptygate.toml:7: may: \"approve\": one of review, audit, operate"},
       {listen() + "[[person]]\nname = \"bob\"\nunix_user = \"bob\"\n", "the key may is missing"},
       {listen() + person() + person(), "is the name of another person already"},
       {listen() + "[[agent]]\nname = \"builder\"\n", "the key keys is missing"},
@@ -67,12 +78,16 @@ TEST(Config, RefusesEachMistakeWithItsLineAndAdvice) {
       {listen() + person() + "[[agent]]\nname = \"builder\"\nkeys = " + quoted(kKeyA) + "\n", "is the person alice's already"},
       {listen() + person("unix_user = \"al\"\n") + agent("unix_user = \"al\"\n"), "unix_user: \"al\" is the person alice's already"},
       {listen() + "[[target]]\nname = \"web1\"\naddress = \"h:22\"\nlogins = [\"d\"]\n", "host_keys is missing: the gate never asks"},
-      {listen() + "[[target]]\nname = \"web1\"\naddress = \"h:22\"\nlogins = [\"d\"]\nhost_keys = [\"nonsense\"]\n", "ptygate.toml:8: host_keys:"},
-      {listen() + "[[target]]\nname = \"web1\"\naddress = \"h:0\"\nlogins = [\"d\"]\nhost_keys = " + quoted(kKeyC) + "\n", "ptygate.toml:6: address:"},
+      {listen() + "[[target]]\nname = \"web1\"\naddress = \"h:22\"\nlogins = [\"d\"]\nhost_keys = [\"nonsense\"]\n",
+       "ptygate.toml:8: host_keys:"},
+      {listen() + "[[target]]\nname = \"web1\"\naddress = \"h:0\"\nlogins = [\"d\"]\nhost_keys = " + quoted(kKeyC) + "\n",
+       "ptygate.toml:6: address:"},
       {listen() + "[[target]]\nname = \"web1\"\naddress = \"h\"\nlogins = []\nhost_keys = " + quoted(kKeyC) + "\n", "at least one login"},
-      {listen() + "[[target]]\nname = \"web1\"\naddress = \"h\"\nlogins = [\"a=b\"]\nhost_keys = " + quoted(kKeyC) + "\n", "\"a=b\" is not a login name"},
+      {listen() + "[[target]]\nname = \"web1\"\naddress = \"h\"\nlogins = [\"a=b\"]\nhost_keys = " + quoted(kKeyC) + "\n",
+       "\"a=b\" is not a login name"},
       {listen() + target() + target(), "is the name of another target already"},
-      {listen() + target("web1", "aliases = [\"x\"]\n") + target("web2", "aliases = [\"x:22\"]\n"), "aliases: \"x:22\" names the target \"web1\" already"},
+      {listen() + target("web1", "aliases = [\"x\"]\n") + target("web2", "aliases = [\"x:22\"]\n"),
+       "aliases: \"x:22\" names the target \"web1\" already"},
       {listen() + target("web1", "aliases = [\"web2\"]\n") + target("web2"), "names the target \"web1\" already"},
       {listen() + target("web1", "labels = { env = \"a b\" }\n"), "labels: \"env=a b\""},
       {listen() + target("web1", "credential = \"password\"\n"), "credential: \"password\""},
@@ -104,11 +119,12 @@ TEST(Config, HasTheDocumentedDefaults) {
 }
 
 TEST(Config, TakesEveryLimitByName) {
-  const auto config = loaded(whole() +
-                             "[limits]\nlogin_grace = \"5s\"\nauth_attempts = 3\nchannels_per_connection = 7\ncommand = \"1KiB\"\nheld_stdin = \"2KiB\"\n"
-                             "cast = \"1MiB\"\nkeepalive = \"1m\"\nupstream_idle = \"2m\"\nrekey = \"1MiB\"\nconnect = \"3s\"\nstartups_per_source = 11\n"
-                             "connections = 12\nconnections_per_agent = 13\nrequests_per_agent = 14\nholds = 15\nholds_per_agent = 16\nheld = \"1MiB\"\n"
-                             "held_per_agent = \"1MiB\"\nverbs = 17\nverbs_per_identity = 18\nfree_space = \"0B\"\nrepeat_within = \"9s\"\n");
+  const auto config =
+      loaded(whole() +
+             "[limits]\nlogin_grace = \"5s\"\nauth_attempts = 3\nchannels_per_connection = 7\ncommand = \"1KiB\"\nheld_stdin = \"2KiB\"\n"
+             "cast = \"1MiB\"\nkeepalive = \"1m\"\nupstream_idle = \"2m\"\nrekey = \"1MiB\"\nconnect = \"3s\"\nstartups_per_source = 11\n"
+             "connections = 12\nconnections_per_agent = 13\nrequests_per_agent = 14\nholds = 15\nholds_per_agent = 16\nheld = \"1MiB\"\n"
+             "held_per_agent = \"1MiB\"\nverbs = 17\nverbs_per_identity = 18\nfree_space = \"0B\"\nrepeat_within = \"9s\"\n");
   const Limits& limits = config->limits;
   EXPECT_EQ(limits.worker.login_grace_ms, 5000U);
   EXPECT_EQ(limits.worker.auth_attempts, 3U);
@@ -125,7 +141,8 @@ TEST(Config, TakesEveryLimitByName) {
 }
 
 TEST(Config, ResolvesAgentsTargetsByNameGlobAndLabel) {
-  const std::string targets = target("web1", "labels = { env = \"prod\" }\n") + target("web2") + target("db1", "labels = { env = \"prod\" }\n");
+  const std::string targets =
+      target("web1", "labels = { env = \"prod\" }\n") + target("web2") + target("db1", "labels = { env = \"prod\" }\n");
   const auto entitled = [&](const std::string& line) { return loaded(listen() + targets + agent(line))->agents[0].targets; };
   using Names = std::vector<std::string>;
   EXPECT_EQ(entitled(""), (Names{"web1", "web2", "db1"}));
@@ -137,9 +154,9 @@ TEST(Config, ResolvesAgentsTargetsByNameGlobAndLabel) {
 }
 
 TEST(Config, AliasesAreNameAndAddressAndWhatIsListedAndNeverTwoTargets) {
-  const std::string shared =
-      "[[target]]\nname = \"a\"\naddress = \"shared:2200\"\nlogins = [\"d\"]\nhost_keys = " + quoted(kKeyC) + "\naliases = [\"w\", \"[::1]:23\"]\n" +
-      "[[target]]\nname = \"b\"\naddress = \"shared:2200\"\nlogins = [\"e\"]\nhost_keys = " + quoted(kKeyC) + "\n";
+  const std::string shared = "[[target]]\nname = \"a\"\naddress = \"shared:2200\"\nlogins = [\"d\"]\nhost_keys = " + quoted(kKeyC) +
+                             "\naliases = [\"w\", \"[::1]:23\"]\n" +
+                             "[[target]]\nname = \"b\"\naddress = \"shared:2200\"\nlogins = [\"e\"]\nhost_keys = " + quoted(kKeyC) + "\n";
   const auto both = loaded(listen() + shared);
   std::vector<std::string> aliases;
   for (const Address& alias : both->target("a")->aliases) aliases.push_back(alias.text());

@@ -80,7 +80,8 @@ TEST_F(Directory, InitWithoutOptionsWritesExamplesAndTheRulesWaitForAReviewer) {
   const auto made = initDirectory(options_);
   ASSERT_TRUE(made.has_value()) << made.error();
   EXPECT_NE(errorAfterInit().find("policy.toml:"), std::string::npos) << errorAfterInit();
-  std::ofstream(options_.dir + "/ptygate.toml", std::ios::app) << "[[person]]\nname = \"alice\"\nkeys = [\"" << kKeyA << "\"]\nmay = [\"review\"]\n";
+  std::ofstream(options_.dir + "/ptygate.toml", std::ios::app)
+      << "[[person]]\nname = \"alice\"\nkeys = [\"" << kKeyA << "\"]\nmay = [\"review\"]\n";
   EXPECT_EQ(errorAfterInit(), "");
 }
 
@@ -108,7 +109,8 @@ TEST_F(Directory, RefusesASymbolicLinkForAConfiguration) {
 
 TEST_F(Directory, RefusesOneKeyAsHostKeyAndAuthority) {
   ASSERT_TRUE(initDirectory(options_).has_value());
-  std::filesystem::copy_file(options_.dir + "/keys/user_ca", options_.dir + "/keys/host_key", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(options_.dir + "/keys/user_ca", options_.dir + "/keys/host_key",
+                             std::filesystem::copy_options::overwrite_existing);
   EXPECT_NE(errorAfterInit().find("are one key"), std::string::npos) << errorAfterInit();
 }
 

@@ -98,7 +98,14 @@ TEST(ControlProtocol, EveryItemComesBackAsItWas) {
       fullHold(),
       ClosedHold{41, "aaaa", "builder", "denied", {"bob"}, "not now", 5},
       StatusReport{"0.1.0", 1, {"UNSAFE thing"}, {"note"}, {"agents 127.0.0.1:2222"}, 5, 6, 7, 8, 9, "aa", "bb"},
-      TargetRow{"web1", "10.0.0.7:22", {"deploy"}, {"web1:22"}, {"ssh-ed25519 SHA256:x"}, {{"env", "prod"}}, "certificate", {"deploy: /bin/bash"}},
+      TargetRow{"web1",
+                "10.0.0.7:22",
+                {"deploy"},
+                {"web1:22"},
+                {"ssh-ed25519 SHA256:x"},
+                {{"env", "prod"}},
+                "certificate",
+                {"deploy: /bin/bash"}},
       AgentRow{"builder", "alice", {"ssh-ed25519 SHA256:y"}, {"web1"}, true, 2, 3},
       OwnRequest{42, "k7f3", "pending", "web1", "deploy", std::string("\0\x80", 2), "why", 99},
       WhoAmI{"person", "alice", {"review", "audit"}, {}},
@@ -147,7 +154,8 @@ TEST(ControlProtocol, TextThatIsNotUtf8IsReplacedAndCommandsStayExact) {
 }
 
 TEST(ControlProtocol, HoldReferencesAreStrict) {
-  for (const char* bad : {"", "0", "-1", "+1", "x", "42-", "42-K7F3", "42-k7f3 ", "42 k7f3", "42-k7f1", "99999999999999999999999", "42-abcdefghijklmnopqr"}) {
+  for (const char* bad :
+       {"", "0", "-1", "+1", "x", "42-", "42-K7F3", "42-k7f3 ", "42 k7f3", "42-k7f1", "99999999999999999999999", "42-abcdefghijklmnopqr"}) {
     EXPECT_FALSE(parseHoldRef(bad).has_value()) << bad;
   }
   const auto whole = parseHoldRef("42-k7f3");

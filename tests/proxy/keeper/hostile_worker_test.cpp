@@ -45,7 +45,8 @@ TEST(HostileWorker, IsEndedForAMessageBeforeHello) {
 
 TEST(HostileWorker, IsEndedForFramesThatDoNotDecode) {
   World world(kHoldAll);
-  for (const std::string& payload : {std::string(), std::string("\x00", 1), std::string("\xff\xff"), std::string(60'000, '\x81'), std::string("{}")}) {
+  for (const std::string& payload :
+       {std::string(), std::string("\x00", 1), std::string("\xff\xff"), std::string(60'000, '\x81'), std::string("{}")}) {
     auto worker = world.worker();
     worker->sendRaw(payload);
     EXPECT_TRUE(world.until([&] { return worker->ended; })) << payload.size();

@@ -20,7 +20,8 @@ struct Lines {
     line.event = event;
     scan.onLine(line);
   }
-  void add(Record::Kind kind, WaiterId waiter, HoldId hold, const std::function<void(Record&)>& more = [](Record&) {}, WallTime at = wallNow()) {
+  void add(
+      Record::Kind kind, WaiterId waiter, HoldId hold, const std::function<void(Record&)>& more = [](Record&) {}, WallTime at = wallNow()) {
     Record record;
     record.kind = kind;
     record.waiter = waiter;

@@ -32,8 +32,8 @@ bool may(const char* identity, const std::vector<std::string>& argv) {
 }
 
 TEST(VerbPermission, AgentsGetTheirFourVerbsAndNoOther) {
-  for (const char* verb : {"review", "pending", "show", "approve", "deny", "watch", "follow", "sessions", "replay", "export", "reload", "targets", "agents",
-                           "certs", "policy", "serve", "worker", "init", "", "/bin/sh", "--dir"}) {
+  for (const char* verb : {"review",  "pending", "show",  "approve", "deny",  "watch",  "follow", "sessions", "replay",  "export", "reload",
+                           "targets", "agents",  "certs", "policy",  "serve", "worker", "init",   "",         "/bin/sh", "--dir"}) {
     EXPECT_FALSE(may("builder", {verb})) << verb;
   }
   for (const char* verb : {"status", "wait", "cancel", "whoami"}) EXPECT_TRUE(may("builder", {verb})) << verb;

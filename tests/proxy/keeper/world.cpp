@@ -18,23 +18,29 @@
 namespace ptygate::keeper::testing {
 
 namespace {
-certs::PublicKey freshKey() { return certs::Ed25519PrivateKey::generate()->publicKey(); }
+certs::PublicKey freshKey() {
+  return certs::Ed25519PrivateKey::generate()->publicKey();
+}
 }  // namespace
 
-std::string freshKeyBlob() { return freshKey().blob(); }
+std::string freshKeyBlob() {
+  return freshKey().blob();
+}
 
 PlayedWorker::PlayedWorker(base::Loop& loop, base::Fd socket)
-    : pipe_(std::make_unique<base::MessagePipe>(loop, std::move(socket), true,
-                                                base::MessagePipe::Handler{[this](std::string_view payload, std::vector<base::Fd> attached) {
-                                                                             auto message = base::decodeToWorker(payload);
-                                                                             EXPECT_TRUE(message.has_value());
-                                                                             if (!message) return false;
-                                                                             EXPECT_EQ(base::descriptorsOf(*message), int(attached.size()));
-                                                                             got.push_back(std::move(*message));
-                                                                             for (base::Fd& fd : attached) descriptors.push_back(std::move(fd));
-                                                                             return true;
-                                                                           },
-                                                                           [this](const std::string&) { ended = true; }})) {}
+    : pipe_(
+          std::make_unique<base::MessagePipe>(loop, std::move(socket), true,
+                                              base::MessagePipe::Handler{[this](std::string_view payload, std::vector<base::Fd> attached) {
+                                                                           auto message = base::decodeToWorker(payload);
+                                                                           EXPECT_TRUE(message.has_value());
+                                                                           if (!message) return false;
+                                                                           EXPECT_EQ(base::descriptorsOf(*message), int(attached.size()));
+                                                                           got.push_back(std::move(*message));
+                                                                           for (base::Fd& fd : attached)
+                                                                             descriptors.push_back(std::move(fd));
+                                                                           return true;
+                                                                         },
+                                                                         [this](const std::string&) { ended = true; }})) {}
 
 World::World(const std::string& policy, const std::string& more) : agent_key(freshKey()), person_key(freshKey()) {
   char name[] = "/tmp/ptygate-keeper-XXXXXX";

@@ -175,7 +175,7 @@ std::size_t Channel::write(Stream stream, std::string_view bytes) {
 }
 
 void Channel::sendEof() {
-  if (channel_ == nullptr || eof_sent_ || close_sent_) return;
+  if (channel_ == nullptr || eof_sent_ || close_sent_ || unopened_) return;
   eof_sent_ = true;
   ssh_channel_send_eof(channel_);
 }
@@ -196,14 +196,21 @@ void Channel::sendSignal(const std::string& name) {
 void Channel::close() {
   if (channel_ == nullptr || close_sent_) return;
   close_sent_ = true;
-  ssh_channel_close(channel_);
+  // libssh would send EOF and CLOSE for the peer's channel 0, which is another command's.
+  if (!unopened_) ssh_channel_close(channel_);
 }
 
 namespace {
 Step stepOf(int rc) { return rc == SSH_OK ? Step::Done : rc == SSH_AGAIN ? Step::Again : Step::Failed; }
 }  // namespace
 
-Step Channel::open() { return channel_ == nullptr ? Step::Failed : stepOf(ssh_channel_open_session(channel_)); }
+Step Channel::open() {
+  if (channel_ == nullptr) return Step::Failed;
+  unopened_ = true;
+  Step step = stepOf(ssh_channel_open_session(channel_));
+  unopened_ = step != Step::Done;
+  return step;
+}
 Step Channel::requestEnv(const std::string& name, const std::string& value) {
   return channel_ == nullptr ? Step::Failed : stepOf(ssh_channel_request_env(channel_, name.c_str(), value.c_str()));
 }

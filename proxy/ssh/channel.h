@@ -109,6 +109,7 @@ class Channel {
   bool closed_ = false;
   bool eof_sent_ = false;
   bool close_sent_ = false;
+  bool unopened_ = false;  ///< open() has not succeeded: the peer's channel number is not known
   std::optional<int> exit_status_;
   std::optional<ExitSignal> exit_signal_;
 };

@@ -138,7 +138,8 @@ LogLevel VERBOSE
 class Gate:
     """A gate made by `ptygate init`, with one agent (bot), two people (alice, bob) and one target (web1)."""
 
-    def __init__(self, folder, target, policy=None, workers=1, config="", limits="", people_config=None, environment=None):
+    def __init__(self, folder, target, policy=None, workers=1, config="", limits="", people_config=None, environment=None,
+                 init=()):
         self.folder = folder
         self.dir = os.path.join(folder, "gate")
         self.target = target
@@ -150,7 +151,7 @@ class Gate:
         init = subprocess.run(
             [PROGRAM, "init", self.dir, "--agent", f"bot={folder}/bot.pub", "--person", f"alice={folder}/alice.pub",
              "--person", f"bob={folder}/bob.pub", "--target", f"web1={LOGIN}@127.0.0.1:{target.port}",
-             "--host-key", target.public_host_key(), "--label", "env=test"],
+             "--host-key", target.public_host_key(), "--label", "env=test", *init],
             capture_output=True, text=True)
         if init.returncode != 0:
             raise Failure("init: " + init.stdout + init.stderr)

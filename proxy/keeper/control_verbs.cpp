@@ -272,14 +272,17 @@ void ControlVerbs::status(const Call& call) {
     item(call, hooks_.status());
     return reply(call, control::kDone, "");
   }
-  for (const HoldId id : parts_.requests.recentHolds(call.caller.name)) {
-    if (const auto view = parts_.requests.desk().show(id)) {
+  for (Requests::RecentHold& recent : parts_.requests.recentHolds(call.caller.name)) {
+    if (const auto view = parts_.requests.desk().show(recent.hold)) {
       if (view->request.agent == call.caller.name) item(call, ownRequest(*view));
-    } else if (const auto closed = parts_.requests.desk().closed(id); closed && closed->agent == call.caller.name) {
+    } else if (const auto closed = parts_.requests.desk().closed(recent.hold); closed && closed->agent == call.caller.name) {
       control::OwnRequest own;
       own.id = closed->id;
       own.tag = closed->tag;
       own.state = wordOf(closed->how);
+      own.target = std::move(recent.target);
+      own.login = std::move(recent.login);
+      own.command = std::move(recent.command);
       own.reason = cut(closed->reason);
       item(call, std::move(own));
     }

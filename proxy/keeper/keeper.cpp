@@ -148,8 +148,10 @@ tl::expected<void, std::string> Keeper::openStore() {
 
 tl::expected<void, std::string> Keeper::openDoors(bool start_workers) {
   const config::Config& config = gate_.config();
-  (void)::mkdirat(gate_.dir_fd.get(), "run", 0711);
-  (void)::fchmodat(gate_.dir_fd.get(), "run", 0711, 0);  // the umask of ours is stricter than the socket's directory may be
+  // Our umask is stricter than the socket's directory may be, so its mode is set after it is made.
+  if ((::mkdirat(gate_.dir_fd.get(), "run", 0711) != 0 && errno != EEXIST) || ::fchmodat(gate_.dir_fd.get(), "run", 0711, 0) != 0) {
+    return tl::make_unexpected("run: " + std::string(std::strerror(errno)));
+  }
   if (auto listening = control_.listen(); !listening) return listening;
   for (const config::Address& address : config.listen_agents) {
     if (auto listening = listeners_.listen(address, false); !listening) return listening;
@@ -225,7 +227,8 @@ base::Configure Keeper::configuration(bool people, bool first) const {
     base::TargetInfo info;
     info.name = target.name;
     info.logins = target.logins;
-    for (const config::Address& alias : target.aliases) info.aliases.push_back(alias.text());
+    // As direct-tcpip names an address: an IPv6 host has no brackets there.
+    for (const config::Address& alias : target.aliases) info.aliases.push_back(alias.host + ":" + std::to_string(alias.port));
     for (const certs::PublicKey& key : target.host_keys) info.host_keys.push_back(key.blob());
     out.targets.push_back(std::move(info));
   }

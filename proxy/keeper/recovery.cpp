@@ -12,7 +12,6 @@ namespace ptygate::keeper {
 
 namespace {
 constexpr std::chrono::hours kUnknownMemory{24};
-constexpr std::size_t kMaxUnknown = 4096;
 }  // namespace
 
 void RecoveryScan::onLine(const recorder::LedgerLine& line) {
@@ -62,7 +61,7 @@ DeskSeed RecoveryScan::seed() const {
   seed.next_hold = highest_hold_ + 1;
   seed.unknown = unknown_;
   for (const auto& [request, unended] : running_) seed.unknown.emplace_back(unended.agent, unended.binding);
-  if (seed.unknown.size() > kMaxUnknown) seed.unknown.erase(seed.unknown.begin(), seed.unknown.end() - std::ptrdiff_t(kMaxUnknown));
+  // All of them: over its own limit the desk holds every writing command of the agent, where dropping one here would forget it.
   seed.stopped.assign(stopped_.begin(), stopped_.end());
   return seed;
 }

@@ -118,8 +118,8 @@ void Requests::carryOut(std::vector<Effect> effects) {
       parts_.journal.append(evidence::ofRecord(*record));
       if (record->kind == Record::Kind::Request && record->hold != 0) {
         auto& recent = recent_[record->agent];
-        std::erase(recent, record->hold);
-        recent.push_front(record->hold);
+        std::erase_if(recent, [&](const RecentHold& known) { return known.hold == record->hold; });
+        recent.push_front({record->hold, record->target, record->login, record->command.substr(0, kRecentCommandBytes)});
         if (recent.size() > kRecentHolds) recent.pop_back();
       }
     } else if (const auto* reply = std::get_if<Reply>(&effect)) {
@@ -228,9 +228,9 @@ void Requests::tellDesk(WaiterId waiter, Ending ending, int status, const std::s
   apply(keeper::Finished{waiter, ending, status, signal});
 }
 
-std::vector<HoldId> Requests::recentHolds(const std::string& agent) const {
+std::vector<Requests::RecentHold> Requests::recentHolds(const std::string& agent) const {
   const auto found = recent_.find(agent);
-  return found == recent_.end() ? std::vector<HoldId>() : std::vector<HoldId>(found->second.begin(), found->second.end());
+  return found == recent_.end() ? std::vector<RecentHold>() : std::vector<RecentHold>(found->second.begin(), found->second.end());
 }
 
 // ---- ends -------------------------------------------------------------------------------------------------------------------------

@@ -58,7 +58,13 @@ class Requests {
   [[nodiscard]] policy::Decision evaluateAgain(const Submission& request) const;
   [[nodiscard]] const Desk& desk() const { return desk_; }
   /// Holds of one agent, the last few, open or ended, newest first.
-  [[nodiscard]] std::vector<HoldId> recentHolds(const std::string& agent) const;
+  struct RecentHold {
+    HoldId hold = 0;
+    std::string target, login;
+    std::string command;  ///< its first kRecentCommandBytes
+  };
+  static constexpr std::size_t kRecentCommandBytes = 512;
+  [[nodiscard]] std::vector<RecentHold> recentHolds(const std::string& agent) const;
 
   /// Graceful: every hold is cancelled, every waiter told.
   void shutDown();
@@ -123,7 +129,7 @@ class Requests {
   std::map<Number, WaiterId> by_number_;
   std::map<WorkerId, std::uint64_t> highest_number_;
   std::map<std::string, std::uint64_t> of_agent_;
-  std::map<std::string, std::deque<HoldId>> recent_;
+  std::map<std::string, std::deque<RecentHold>> recent_;
   base::Timer timer_;
   WaiterId next_waiter_;
   TicketId next_ticket_ = 1;

@@ -60,7 +60,9 @@ ExecSession::~ExecSession() { context_.line.forget(request_); }
 
 void ExecSession::progress() {
   takeAsks();
-  if (client_.isClosed() && !client_gone_ && state_ != State::Ending) onClientGone();
+  // With both directions at their end OpenSSH's client sends CLOSE, and still takes the exit status that comes later.
+  const bool waits_for_status = state_ == State::Running && eof_forwarded_ && client_.raw() != nullptr;
+  if (client_.isClosed() && !client_gone_ && !waits_for_status && state_ != State::Ending) onClientGone();
   State before = state_;
   do {
     before = state_;

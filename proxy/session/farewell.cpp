@@ -4,7 +4,8 @@
 namespace ptygate::session {
 
 bool Farewell::progress(ssh::Channel& client, base::SteadyTime now) {
-  if (done_ || client.isClosed()) return done_ = true;
+  if (done_ || client.raw() == nullptr) return done_ = true;
+  if (client.isClosed()) words_.clear();  // it reads no more, but until our CLOSE it takes an exit status
   if (!since_) since_ = now;
   if (!words_.empty()) {
     words_.erase(0, client.write(ssh::Stream::Err, words_));

@@ -74,6 +74,10 @@ class Sshd:
         self.host_key = host_key or os.path.join(folder, "host_key")
         if not os.path.exists(self.host_key):
             keygen(self.host_key, "target")
+        # Start-up files of Debian's skeleton, whatever the machine's own account runs at login.
+        self.home = os.path.join(folder, "home")
+        if not os.path.exists(self.home):
+            shutil.copytree("/etc/skel", self.home)
         self.user_key = os.path.join(folder, "direct_key")
         if not os.path.exists(self.user_key):
             keygen(self.user_key, "direct")
@@ -101,6 +105,7 @@ AuthorizedKeysFile {self.folder}/authorized_keys
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 AcceptEnv LANG LC_*
+SetEnv HOME={self.home}
 Subsystem sftp internal-sftp
 MaxStartups 1000
 LogLevel VERBOSE
@@ -145,6 +150,7 @@ class Gate:
         self.target = target
         self.process = None
         self.environment = environment
+        self.prefix = []  # in front of `serve`: another user, other limits; it has to exec
         os.makedirs(folder, exist_ok=True)
         for name in ("bot", "alice", "bob"):
             keygen(os.path.join(folder, name), name)
@@ -184,7 +190,7 @@ class Gate:
             os.unlink(ports)
         log = open(os.path.join(self.folder, "gate.log"), "ab")
         environment = dict(os.environ, **(self.environment or {}))
-        self.process = subprocess.Popen([PROGRAM, "serve", "--dir", self.dir], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        self.process = subprocess.Popen([*self.prefix, PROGRAM, "serve", "--dir", self.dir], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                         env=environment)
         log.close()
 

@@ -215,7 +215,8 @@ void ExecSession::onOutcome(const base::Outcome& outcome) {
     case Kind::Release: return release(outcome);
     case Kind::Denied: {
       std::string text = "denied";
-      if (!outcome.rule.empty()) text += " (" + outcome.rule + ")";
+      // "(opaque)" and its like are no rule's name and bring their own brackets.
+      if (!outcome.rule.empty()) text += outcome.rule.front() == '(' ? " " + outcome.rule : " (" + outcome.rule + ")";
       if (!outcome.reason.empty()) text += ": " + outcome.reason;
       text += outcome.may_change_and_retry ? " [change-and-retry]" : " [stop-and-report]";
       if (!outcome.advice.empty()) text += " " + outcome.advice;

@@ -233,6 +233,16 @@ void Upstreams::rearm() {
   }
 }
 
+void Upstreams::pauseReading(bool paused) {
+  for (auto& leg : legs_) {
+    if (leg->ssh && leg->failure.empty()) leg->ssh->pauseReading(paused);
+  }
+}
+
+bool Upstreams::isBlocked() const {
+  return legs_.size() == 1 && legs_[0]->ssh && legs_[0]->failure.empty() && legs_[0]->ssh->isWritePending();
+}
+
 void Upstreams::sendKeepalives() {
   for (auto& leg : legs_) {
     if (leg->ssh && leg->failure.empty()) leg->ssh->sendKeepalive();

@@ -74,6 +74,10 @@ class Upstreams : public KeeperListener {
   void progress();
   void onKeeper(const base::ToWorker& message, std::vector<base::Fd> descriptors) override;
   void rearm();
+  /// The client's socket is full, so nothing that targets send can be delivered: leave it in the kernel.
+  void pauseReading(bool paused);
+  /// The one open leg's socket is full, so nothing the client sends can be delivered. False with none or several.
+  [[nodiscard]] bool isBlocked() const;
   void sendKeepalives();
   /// Closes legs that had no channel for the idle limit.
   void closeIdle();

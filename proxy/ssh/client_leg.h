@@ -88,6 +88,8 @@ class ClientLeg {
   [[nodiscard]] std::string error() const { return transport_->error(); }
   void sendKeepalive();
   void rearm() { transport_->rearm(); }
+  void pauseReading(bool paused) { transport_->pauseReading(paused); }
+  [[nodiscard]] bool isWritePending() const { return transport_->isWritePending(); }
   /// Ends the transport; channels that others hold are abandoned (closed, without libssh) and may be destroyed later.
   void end();
 

@@ -12,8 +12,9 @@
 namespace ptygate::ssh {
 
 namespace {
-// Polls of libssh in one wake-up; each reads at most 4 KiB. More would let one busy connection starve the others.
-constexpr int kPollBudget = 64;
+// Polls of libssh in one wake-up; each reads at most 4 KiB. As much as a channel's inbox holds: what is over would go into libssh's own
+// buffers, which move all they hold again and again. More would also let one busy connection starve the others.
+constexpr int kPollBudget = 32;
 }  // namespace
 
 void startLibrary() {
@@ -64,8 +65,10 @@ void Transport::rearm() {
     poll_.want(false, false);
     return;
   }
-  poll_.want(true, (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0);
+  poll_.want(!paused_, isWritePending());
 }
+
+bool Transport::isWritePending() const { return session_ != nullptr && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0; }
 
 bool Transport::isAlive() const {
   if (session_ == nullptr || failed_) return false;

@@ -32,7 +32,11 @@ class Transport {
   void rearm();
   /// False once the connection ended or failed.
   [[nodiscard]] bool isAlive() const;
-  /// Reading pauses (back-pressure for a whole transport is not used: channels have windows). Writes go on.
+  /// Stops (or resumes) reading from the socket, so that the kernel's window closes instead of libssh's buffers filling. Takes effect with
+  /// the next rearm(). Only where nothing that this transport could bring may go anywhere; writes go on.
+  void pauseReading(bool paused) { paused_ = paused; }
+  /// The socket is full: nothing can be written to any channel now.
+  [[nodiscard]] bool isWritePending() const;
   [[nodiscard]] ssh_session_struct* raw() const { return session_; }
   /// libssh's last error, for the log only.
   [[nodiscard]] std::string error() const;
@@ -47,6 +51,7 @@ class Transport {
   ssh_event_struct* event_ = nullptr;
   bool accepted_;
   bool failed_ = false;
+  bool paused_ = false;
   base::Fd watched_;
   base::Poll poll_;
   std::function<void()> on_progress_;

@@ -52,6 +52,8 @@ class UpstreamLeg {
   [[nodiscard]] std::size_t channels() const { return live_.size(); }
   void sendKeepalive();
   void rearm() { transport_->rearm(); }
+  void pauseReading(bool paused) { transport_->pauseReading(paused); }
+  [[nodiscard]] bool isWritePending() const { return transport_->isWritePending(); }
   /// Ends the transport; channels that others hold are abandoned.
   void end();
 

@@ -139,6 +139,11 @@ void Connection::step() {
   }
   for (auto& jump : jumps_) jump->pipe->progress();
   reap();
+  if (upstreams_) {
+    upstreams_->pauseReading(leg_->isWritePending());
+    // Only with one session: another one's input could still go somewhere.
+    leg_->pauseReading(entries_.size() == 1 && upstreams_->isBlocked());
+  }
   leg_->rearm();
   if (upstreams_) upstreams_->rearm();
   if (stopping_ && entries_.empty() && jumps_.empty()) end("stopped");

@@ -42,6 +42,9 @@ class RuleReader {
     readRequestConditions();
     readCommandConditions();
     readObligations();
+    // A misspelt key is named before what its absence leads to. The rule's own tests are read later.
+    for (const char* key : {"match", "no_match"}) (void)table_.has(key);
+    table_.finish();
     if (table_.ok()) refuseContradictions();
     if (table_.ok()) findReviewers();
     return std::move(rule_);

@@ -270,6 +270,19 @@ class Gate:
         return lines
 
 
+@contextlib.contextmanager
+def paramiko_connection(gate, user=None, key="bot", port=None):
+    """A logged-in paramiko.Transport to the gate: what OpenSSH's client cannot be made to send."""
+    import paramiko  # only Debian's python has it, and few tests need it
+    transport = paramiko.Transport(("127.0.0.1", port or gate.agents_port))
+    try:
+        transport.start_client(timeout=20)
+        transport.auth_publickey(user or f"{LOGIN}=web1", paramiko.Ed25519Key.from_private_key_file(os.path.join(gate.folder, key)))
+        yield transport
+    finally:
+        transport.close()
+
+
 def run(argv, stdin=b"", timeout=60):
     """Runs a client to its end; stdin is bytes, or None for an open but silent standard input."""
     if stdin is None:

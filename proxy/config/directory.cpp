@@ -45,6 +45,16 @@ tl::expected<std::string, std::string> readConfigFile(const std::string& path) {
   }
 }
 
+/// Who may write a directory can put another file in a key's place, whatever the file's own mode is.
+tl::expected<void, std::string> checkDirectory(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return failure(path, std::strerror(errno));
+  if (!S_ISDIR(info.st_mode)) return failure(path, "is no directory");
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) return failure(path, "belongs to another user; chown it to the gate's user or root");
+  if ((info.st_mode & 022U) != 0) return failure(path, "group or others may write it; chmod go-w " + path);
+  return {};
+}
+
 }  // namespace
 
 tl::expected<Snapshot, std::string> loadSnapshot(const std::string& dir) {
@@ -64,6 +74,9 @@ tl::expected<Snapshot, std::string> loadSnapshot(const std::string& dir) {
 }
 
 tl::expected<Keys, std::string> loadKeys(const std::string& dir, const Config& config) {
+  for (const std::string& directory : {dir, dir + "/keys"}) {
+    if (auto checked = checkDirectory(directory); !checked) return tl::unexpected(checked.error());
+  }
   auto user_ca = certs::loadPrivateKeyFile(dir + "/" + config.user_ca);
   if (!user_ca) return tl::unexpected(user_ca.error().text);
   auto host_key = certs::loadPrivateKeyFile(dir + "/" + config.host_key);

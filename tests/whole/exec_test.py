@@ -5,6 +5,8 @@ import os
 import subprocess
 import unittest
 
+import paramiko
+
 import harness
 from harness import ALLOW_ALL, run
 
@@ -48,6 +50,30 @@ class ExecEqualsDirect(unittest.TestCase):
 
     def test_output_after_the_end_of_stderr_arrives(self):
         self.same("exec 2>&-; echo late; sleep 0.1; echo later")
+
+    def test_a_status_that_comes_after_the_end_of_output_arrives(self):
+        self.assertEqual(self.same("exec >&- 2>&-; sleep 0.3; exit 5").returncode, 5)
+
+    def test_a_clients_signal_reaches_the_command(self):
+        # OpenSSH's client sends no signals; paramiko has no call for it, so the request is put together here (RFC 4254, 6.9).
+        # sshd refuses signals for logins of root's ("session signalling requires privilege separation"); that it was asked shows there.
+        log = self.gate.target.log
+        before = log().count("session signalling")
+        with harness.paramiko_connection(self.gate) as transport:
+            channel = transport.open_session(timeout=20)
+            channel.settimeout(20)
+            channel.exec_command("trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.05; done")
+            self.assertEqual(channel.recv(6), b"ready\n")
+            message = paramiko.Message()
+            message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+            message.add_int(channel.remote_chanid)
+            message.add_string("signal")
+            message.add_boolean(False)
+            message.add_string("TERM")
+            transport._send_user_message(message)
+            harness.wait_for(lambda: channel.recv_ready() or log().count("session signalling") > before, what="the signal arrives")
+            if channel.recv_ready():
+                self.assertEqual((channel.recv(100), channel.recv_exit_status()), (b"got\n", 3))
 
     def test_any_byte_arrives_both_ways(self):
         self.same("cat", bytes(range(256)) * 64)
@@ -98,6 +124,53 @@ class ExecEqualsDirect(unittest.TestCase):
                 self.assertEqual((down.returncode, hashlib.sha256(down.stdout).hexdigest()), (0, digest))
                 up = run(way("sha256sum", options=["-o", "RekeyLimit=1M"]), data, timeout=300)
                 self.assertEqual((up.returncode, up.stdout.split()[0].decode()), (0, digest))
+
+
+class UnderSmallLimits(unittest.TestCase):
+    """The gate itself begins re-keying and sends keepalives."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scope = harness.laboratory(policy=ALLOW_ALL, limits='rekey = "1MiB"\nkeepalive = "300ms"\n')
+        cls.gate = cls.scope.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scope.__exit__(None, None, None)
+
+    def test_re_keying_that_the_gate_begins_loses_nothing(self):
+        data = os.urandom(16 * 1024 * 1024)
+        for name, way in {"login=target": self.gate.by_login, "-J": self.gate.by_jump}.items():
+            with self.subTest(way=name):
+                both = run(way("cat", options=["-v"]), data, timeout=120)
+                self.assertEqual((both.returncode, hashlib.sha256(both.stdout).digest()), (0, hashlib.sha256(data).digest()))
+                self.assertGreater(both.stderr.count(b"SSH2_MSG_KEXINIT received"), 8)
+
+    def test_silent_sessions_get_keepalives_and_go_on(self):
+        got = run(self.gate.by_login("sleep 1.2; echo done", options=["-v"]))
+        self.assertEqual((got.returncode, got.stdout), (0, b"done\n"))
+        self.assertGreaterEqual(got.stderr.count(b"rtype keepalive@openssh.com"), 2, got.stderr[-3000:])
+
+
+class Recordings(unittest.TestCase):
+    def test_casts_play_and_transcripts_hold_the_output(self):
+        with harness.laboratory(policy=ALLOW_ALL) as gate:
+            for way in (gate.by_login, gate.by_jump):
+                self.assertEqual(run(way("echo out-$((40+2)); echo err-$((40+3)) >&2; cat"), b"typed\n").returncode, 0)
+            harness.wait_for(lambda: sum(1 for leaf in gate.ledger() if leaf["kind"] == "seal") >= 2, what="both seals")
+            casts = gate.casts()
+            self.assertEqual(len(casts), 2)
+            for cast in casts:
+                # asciinema wants a controlling terminal.
+                played = subprocess.run(["script", "-qefc", f"asciinema cat {cast}", "/dev/null"], capture_output=True, timeout=30,
+                                        stdin=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C.UTF-8", HOME=gate.folder))
+                self.assertEqual(played.returncode, 0, played)
+                for part in (b"out-42", b"err-43", b"typed"):
+                    self.assertIn(part, played.stdout)
+                session = os.path.basename(cast)[:-len(".cast")]
+                text = gate.verb("export", session, "--text", check=True).stdout
+                for part in ("out-42", "err-43", "typed"):
+                    self.assertIn(part, text)
 
 
 if __name__ == "__main__":

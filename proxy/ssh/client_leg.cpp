@@ -147,7 +147,7 @@ std::unique_ptr<ClientLeg> ClientLeg::accept(base::Loop& loop, base::Fd socket, 
   ssh_set_auth_methods(session, SSH_AUTH_METHOD_PUBLICKEY | (offer_none ? SSH_AUTH_METHOD_NONE : 0));
   ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &limits.rekey_bytes);
   ssh_set_blocking(session, 0);
-  leg->transport_ = std::make_unique<Transport>(loop, session, true);
+  leg->transport_ = std::make_unique<Transport>(loop, session);
   // The first call registers the socket with the session's poll context, from which ssh_event_add_session takes it over.
   if (ssh_handle_key_exchange(session) == SSH_ERROR) return nullptr;
   leg->transport_->watch(fd, std::move(on_progress));

@@ -22,7 +22,7 @@ void startLibrary() {
   ssh_set_log_level(SSH_LOG_NOLOG);
 }
 
-Transport::Transport(base::Loop& loop, ssh_session_struct* session, bool accepted) : loop_(loop), session_(session), accepted_(accepted) {
+Transport::Transport(base::Loop& loop, ssh_session_struct* session) : loop_(loop), session_(session) {
   CHECK(session_ != nullptr);
 }
 
@@ -41,21 +41,25 @@ void Transport::watch(int fd, std::function<void()> on_progress) {
   int one = 1;
   ::setsockopt(watched_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   on_progress_ = std::move(on_progress);
-  poll_ = base::Poll(loop_, watched_.get(), [this](bool readable, bool writable) { onReady(readable, writable); });
+  poll_ = base::Poll(loop_, watched_.get(), [this](bool, bool) { onReady(); });
+  acknowledgeAtOnce();
   rearm();
 }
 
-void Transport::onReady(bool readable, bool) {
+void Transport::acknowledgeAtOnce() {
+  // Without it the peer's next packet waits for our delayed ACK, on both legs: 40 ms after its KEXINIT and again after its first answer
+  // (libssh.md, 14). The kernel forgets it, so it is said again at every wake-up: a wake-up for writing may have read as well.
+  int one = 1;
+  ::setsockopt(watched_.get(), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+}
+
+void Transport::onReady() {
   for (int round = 0; round < kPollBudget && !failed_; ++round) {
     int rc = ssh_event_dopoll(event_, 0);
     if (rc == SSH_ERROR) failed_ = true;
     if (rc != SSH_OK) break;
   }
-  if (readable && accepted_) {
-    // Without it the client's next packet waits for our delayed ACK: 44 ms twice in a cold connection (libssh.md, 14).
-    int one = 1;
-    ::setsockopt(watched_.get(), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
-  }
+  acknowledgeAtOnce();
   on_progress_();
 }
 

@@ -19,8 +19,8 @@ void startLibrary();
 
 class Transport {
  public:
-  /// `accepted`: a server's side, which answers at once (TCP_QUICKACK). Adopts `session`.
-  Transport(base::Loop& loop, ssh_session_struct* session, bool accepted);
+  /// Adopts `session`.
+  Transport(base::Loop& loop, ssh_session_struct* session);
   ~Transport();
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
@@ -44,12 +44,12 @@ class Transport {
   void end(bool say_goodbye);
 
  private:
-  void onReady(bool readable, bool writable);
+  void onReady();
+  void acknowledgeAtOnce();
 
   base::Loop& loop_;
   ssh_session_struct* session_;
   ssh_event_struct* event_ = nullptr;
-  bool accepted_;
   bool failed_ = false;
   bool paused_ = false;
   base::Fd watched_;

@@ -71,7 +71,7 @@ std::unique_ptr<UpstreamLeg> UpstreamLeg::start(base::Loop& loop, base::Fd socke
   leg->fd_ = fd;
   leg->host_keys_ = host_keys;
   leg->on_progress_ = std::move(on_progress);
-  leg->transport_ = std::make_unique<Transport>(loop, session, false);
+  leg->transport_ = std::make_unique<Transport>(loop, session);
   if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &leg->key_) != SSH_OK) return nullptr;
   leg->public_key_ = blobOf(leg->key_);
   leg->progress();

@@ -153,8 +153,10 @@ def bulk(lab, rounds, row, once):
                 if way == JUMP:
                     time.sleep(0.2)  # the second sshd counts its children once they have ended
                 cpu.setdefault(name, []).append((cpu_of(lab, way) - before) / gib)
-            if kind == "recorded":
-                lab.drop_recordings()
+            if way in (LOGIN, INNER):
+                recorded = lab.drop_recordings()
+                if (recorded >= lab.size) != (kind == "recorded"):
+                    raise Wrong(f"{row} by {name}: {recorded} bytes were recorded")
         progress(f"{row} {number + 1}/{rounds}: " + ", ".join(f"{name} {values[-1]:.0f} MiB/s" for name, values in speed.items()))
     lines = lines_of(row, speed, "MiB/s", "more", {LOGIN: (JUMP, 1.2), INNER: (JUMP, 0.8)})
     for name, values in cpu.items():

@@ -142,7 +142,10 @@ void Requests::prepareReply(const Reply& reply, std::vector<Delivery>& deliverie
   const auto found = live_.find(reply.waiter);
   Live* live = found == live_.end() ? nullptr : found->second.get();
   if (const auto* held = std::get_if<Held>(&reply.outcome)) {
-    if (live != nullptr) delivery.message = base::Notice{live->exec.request, holdName(held->hold, held->tag), heldText(*held)};
+    if (live != nullptr) {
+      live->hold = holdName(held->hold, held->tag);
+      delivery.message = base::Notice{live->exec.request, live->hold, heldText(*held)};
+    }
   } else if (const auto* released = std::get_if<Released>(&reply.outcome)) {
     bool sound = false;
     base::Outcome outcome;
@@ -156,6 +159,8 @@ void Requests::prepareReply(const Reply& reply, std::vector<Delivery>& deliverie
     delivery.ends = true;
     if (live != nullptr) {
       outcome.request = live->exec.request;
+      // The agent compares it with the name that it was told when the hold began.
+      if (!outcome.hold.empty() && live->hold.starts_with(outcome.hold + "-")) outcome.hold = live->hold;
       delivery.message = std::move(outcome);
     }
   }

@@ -92,6 +92,7 @@ class Requests {
     std::vector<std::string> view;
     bool read_only = false;
     std::string stdin_sha256;
+    std::string hold;  ///< "42-k7f3", once the agent was told
     [[nodiscard]] std::string sessionText() const { return session ? session->text() : std::string(); }
   };
   using Number = std::pair<WorkerId, std::uint64_t>;

@@ -40,6 +40,19 @@ DeskLimits deskLimits(const config::Limits& limits) {
   return result;
 }
 
+/// What a reload took over, so that who asked for it sees the wrong file or a lost table at once.
+std::string loadedText(const config::Snapshot& snapshot) {
+  const auto counted = [](std::size_t count, const char* one, const char* many) {
+    return std::to_string(count) + " " + (count == 1 ? one : many);
+  };
+  const config::Config& config = *snapshot.config;
+  std::string text = "loaded: " + counted(config.agents.size(), "agent", "agents") + ", " +
+                     counted(config.people.size(), "person", "people") + ", " + counted(config.targets.size(), "target", "targets") +
+                     ", policy sha256 " + snapshot.rules->hash().substr(0, 16);
+  if (snapshot.rules->hasLaboratoryAllow()) text += "; UNSAFE: an allow rule has anything = true";
+  return text;
+}
+
 /// Keys in memory must not reach a core file, nor another process of this user through ptrace or /proc.
 void hardenProcess() {
   ::umask(077);
@@ -251,7 +264,7 @@ tl::expected<std::string, std::string> Keeper::reload(const std::string& by) {
   const config::Snapshot before = std::exchange(gate_.snapshot, std::move(*snapshot));
   identities_.closeAll();  // they borrow the old keys
   gate_.keys.emplace(std::move(*keys));
-  std::string text = "loaded";
+  std::string text = loadedText(gate_.snapshot);
   if (before.config->workers != gate_.config().workers || before.config->listen_agents != gate_.config().listen_agents ||
       before.config->listen_people != gate_.config().listen_people) {
     text += "; listeners and the number of workers change at the next start only";

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeper and workers as processes: replaced, reloaded, stopped, confined; what they hold open; who may look into them."""
+import hashlib
 import os
 import re
 import signal
@@ -121,7 +122,12 @@ class Processes(unittest.TestCase):
         gate.write_policy(harness.DENY_ALL)
         done = gate.verb("reload")
         self.assertEqual(done.returncode, 0, done)
-        self.assertRegex(done.stdout, r"loaded")
+        digest = hashlib.sha256(harness.DENY_ALL.encode()).hexdigest()
+        self.assertEqual(done.stdout, f"loaded: 1 agent, 2 people, 1 target, policy sha256 {digest[:16]}\n")
+        gate.write_policy(ALLOW_ALL)
+        self.assertIn("UNSAFE", gate.verb("reload").stdout)
+        gate.write_policy(harness.DENY_ALL)
+        self.assertEqual(gate.verb("reload").returncode, 0)
         denied = run(gate.by_login("echo x"))
         self.assertEqual((denied.returncode, denied.stdout), (126, b""))
 
@@ -185,6 +191,8 @@ class Processes(unittest.TestCase):
     def test_processes_hold_what_they_need_and_pass_nothing_on(self):
         gate = self.laboratory(ALLOW_ALL, workers=1)
         client = start(gate.by_login("echo began; sleep 60"))
+        self.addCleanup(client.stdout.close)
+        self.addCleanup(client.stderr.close)
         self.addCleanup(harness.end, client)
         self.assertEqual(client.stdout.readline(), b"began\n")
         person = subprocess.Popen(gate.person("alice", "-tt", "review"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,

@@ -194,8 +194,8 @@ void ControlVerbs::onRequest(ControlId id, const ControlCaller& caller, const co
       base::log(base::LogLevel::Warn, "control_not_permitted", {{"caller", caller.name}, {"verb", request.verb}});
       return reply(call, control::kNotPermitted, request.verb + ": you are not permitted to do this");
     }
-    for (const auto& [name, value] : request.args) {
-      const bool known = std::any_of(row.args.begin(), row.args.end(), [&](const char* each) { return name == each; });
+    for (const auto& argument : request.args) {
+      const bool known = std::any_of(row.args.begin(), row.args.end(), [&](const char* each) { return argument.first == each; });
       if (!known) return reply(call, control::kUsage, "unknown argument");
     }
     return (this->*row.handler)(call);

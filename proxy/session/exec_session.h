@@ -33,6 +33,7 @@ class ExecSession final : public Session, private KeeperListener {
   void progress() override;
   [[nodiscard]] bool isDone() const override { return state_ == State::Done; }
   void onClientGone() override;
+  [[nodiscard]] bool isStuck() const override;
   void stop(const std::string& reason) override;
 
  private:

@@ -26,7 +26,7 @@ struct SessionContext {
   std::string identity;      ///< the agent or person
   std::string target;
   std::string login;
-  Upstreams* upstreams;      ///< of target and login; nullptr for verbs
+  Upstreams* upstreams;        ///< of target and login; nullptr for verbs
   std::function<void()> wake;  ///< asks for a progress step of the connection
 };
 
@@ -50,6 +50,9 @@ class Session {
   [[nodiscard]] virtual bool isDone() const = 0;
   /// The client's channel closed or its connection ended. The session cleans up; it is destroyed right after.
   virtual void onClientGone() = 0;
+  /// Nothing that its target could send can be delivered before the client acts: the client's window is closed, the inbox is full, and no
+  /// input waits for the target's window. While all sessions of a connection say so, the target's bytes stay in the kernel.
+  [[nodiscard]] virtual bool isStuck() const { return false; }
   /// The gate ends it (shutdown, agent stopped): with 255 and `reason` where nothing ran yet.
   virtual void stop(const std::string& reason) = 0;
 };

@@ -74,7 +74,7 @@ class Upstreams : public KeeperListener {
   void progress();
   void onKeeper(const base::ToWorker& message, std::vector<base::Fd> descriptors) override;
   void rearm();
-  /// The client's socket is full, so nothing that targets send can be delivered: leave it in the kernel.
+  /// Nothing that targets send can be delivered now (the client's socket is full, or all its windows are closed): leave it in the kernel.
   void pauseReading(bool paused);
   /// The one open leg's socket is full, so nothing the client sends can be delivered. False with none or several.
   [[nodiscard]] bool isBlocked() const;
@@ -88,10 +88,10 @@ class Upstreams : public KeeperListener {
   struct Leg {
     std::uint64_t number = 0;
     std::uint64_t dial = 0;
-    std::uint64_t ticket = 0;        ///< a WantCredential under way
-    bool full = false;               ///< the target refused a channel
+    std::uint64_t ticket = 0;  ///< a WantCredential under way
+    bool full = false;         ///< the target refused a channel
     std::unique_ptr<ssh::UpstreamLeg> ssh;
-    std::string failure;             ///< not empty: dead
+    std::string failure;  ///< not empty: dead
     bool was_authenticated = false;
     base::SteadyTime idle_since;
     base::SteadyTime started;

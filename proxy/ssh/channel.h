@@ -31,13 +31,26 @@ struct ExitSignal {
 };
 
 // What a client asks on a session channel (RFC 4254, 6.2 to 6.9).
-struct PtyAsk { std::string term; std::uint32_t columns = 80, rows = 24; };
-struct ExecAsk { std::string command; };
+struct PtyAsk {
+  std::string term;
+  std::uint32_t columns = 80, rows = 24;
+};
+struct ExecAsk {
+  std::string command;
+};
 struct ShellAsk {};
-struct SubsystemAsk { std::string name; };
-struct EnvAsk { std::string name, value; };
-struct WindowAsk { std::uint32_t columns = 80, rows = 24; };
-struct SignalAsk { std::string name; };
+struct SubsystemAsk {
+  std::string name;
+};
+struct EnvAsk {
+  std::string name, value;
+};
+struct WindowAsk {
+  std::uint32_t columns = 80, rows = 24;
+};
+struct SignalAsk {
+  std::string name;
+};
 struct EndOfWriteAsk {};  ///< an unknown request; OpenSSH's eow@openssh.com is the only one that clients send
 using Ask = std::variant<PtyAsk, ExecAsk, ShellAsk, SubsystemAsk, EnvAsk, WindowAsk, SignalAsk, EndOfWriteAsk>;
 
@@ -57,6 +70,8 @@ class Channel {
   [[nodiscard]] std::string_view readable(Stream stream) const;
   /// Takes `bytes` off and pulls what libssh held back, since libssh offers it again only with the next packet.
   void consume(Stream stream, std::size_t bytes);
+  /// Bytes had to be left in libssh, which takes a whole window (2 MiB) of them for each channel.
+  [[nodiscard]] bool isFull() const { return inbox_[0].held > 0 || inbox_[1].held > 0; }
   /// The peer sent EOF and every byte before it was consumed.
   [[nodiscard]] bool atEof() const;
   /// The peer closed the channel (buffered bytes may remain), or the transport ended.

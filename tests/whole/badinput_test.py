@@ -108,6 +108,25 @@ class Operators(Case):
         self.gate.write_config(text)
         self.refused(f"{self.gate.config_path()}:", "the person alice's already")
 
+    def test_a_second_gate_in_one_directory_is_refused_and_the_first_goes_on(self):
+        self.gate.start()
+        try:
+            self.refused(self.gate.dir, "another gate runs with this directory")
+            self.assertEqual(run(self.gate.by_login("echo x")).stdout, b"x\n")
+            self.assertEqual(self.gate.verb("status").returncode, 0)
+        finally:
+            self.assertEqual(self.gate.stop(), 0)
+
+    def test_a_port_that_is_taken_is_named(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen(1)
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            text, count = re.subn(r"(?m)^agents = .*$", f'agents = ["{address}"]', self.config)
+            self.assertEqual(count, 1)
+            self.gate.write_config(text)
+            self.refused(address, "in use")
+
     def test_it_starts_with_what_the_cases_above_begin_from(self):
         self.gate.start()
         self.assertEqual(self.gate.stop(), 0)
@@ -276,6 +295,7 @@ class Targets(Case):
             self.assertIn(b"nothing ran", done.stderr)
         alarms = [line for line in gate.ledger() if line["kind"] == "alarm"]
         self.assertTrue(alarms)
+        self.assertRegex(gate.log(), r"(?m)^\S+ error .* alarm .*" + re.escape(offered))
         self.assertTrue(all(word in str(alarms[-1]) for word in (pinned, offered, "web1")), alarms[-1])
         self.assertNotIn("Accepted", gate.target.log().rsplit("Server listening", 1)[1])
 

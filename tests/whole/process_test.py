@@ -113,6 +113,14 @@ class Processes(unittest.TestCase):
         self.assertNotEqual(finish(client)[0], 0)
         self.assertIn(hold["hold"], [other["hold"] for other in gate.pending()])
         self.assertFalse(os.path.exists(touched))
+        # Approved, it waits for the agent to ask again, and then runs once.
+        self.assertEqual(run(gate.person("alice", "approve", hold["hold"])).returncode, 0)
+        self.assertTrue([other for other in gate.pending() if other["hold"] == hold["hold"] and other["approved"]])
+        self.assertFalse(os.path.exists(touched))
+        again = run(gate.by_login(f"touch {touched}"))
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertTrue(os.path.exists(touched))
+        self.assertEqual(gate.pending(), [])
 
     # ---- reload ----
 
@@ -185,6 +193,23 @@ class Processes(unittest.TestCase):
         self.assertFalse(os.path.exists(touched + "-0") or os.path.exists(touched + "-1"))
         gate.start()
         self.assertEqual(gate.pending(), [])
+
+    def test_sigterm_ends_running_commands_and_their_recordings(self):
+        gate = self.laboratory(ALLOW_ALL)
+        clients = [start(way("echo began; sleep 60")) for way in (gate.by_login, gate.by_jump)]
+        for client in clients:
+            self.assertEqual(client.stdout.readline(), b"began\n")
+        gate.process.terminate()
+        self.assertEqual(gate.process.wait(10), 0)
+        for client in clients:
+            code, _, err = finish(client)
+            self.assertNotEqual(code, 0)
+            self.assertNotIn(b"nothing ran", err)
+        ledger = gate.ledger()
+        self.assertEqual(len([line for line in ledger if line["kind"] == "seal" and line["final"]]), 2)
+        self.assertEqual(len([line for line in ledger if line["kind"] == "exit" and line["ending"] != "exited"]), 2)
+        for path in gate.casts():
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o440)
 
     # ---- descriptors ----
 

@@ -13,13 +13,9 @@ namespace ptygate::session {
 
 namespace {
 
-recorder::MonoTime monoNow() {
-  return std::chrono::steady_clock::now();
-}
+recorder::MonoTime monoNow() { return std::chrono::steady_clock::now(); }
 
-base::Fd duplicate(int fd) {
-  return base::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-}
+base::Fd duplicate(int fd) { return base::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 std::string sha256Hex(std::string_view bytes) {
   recorder::Hasher hasher;
@@ -60,9 +56,7 @@ ExecSession::ExecSession(const SessionContext& context, ssh::Channel& client, st
   context_.upstreams->preDial();
 }
 
-ExecSession::~ExecSession() {
-  context_.line.forget(request_);
-}
+ExecSession::~ExecSession() { context_.line.forget(request_); }
 
 void ExecSession::progress() {
   takeAsks();
@@ -78,9 +72,7 @@ void ExecSession::progress() {
         progressStdinCheck();
         break;
       case State::Starting:
-      case State::Running:
-        progressRunning();
-        break;
+      case State::Running: progressRunning(); break;
       case State::Ending:
         if (farewell_.progress(client_, context_.loop.now())) {
           state_ = State::Done;
@@ -88,8 +80,7 @@ void ExecSession::progress() {
           farewell_timer_.start(std::chrono::seconds(1), context_.wake);
         }
         break;
-      case State::Done:
-        break;
+      case State::Done: break;
     }
   } while (state_ != before);
   if (state_ != State::Ending && state_ != State::Done) flushWords();
@@ -219,11 +210,9 @@ void ExecSession::onOutcome(const base::Outcome& outcome) {
   using Kind = base::Outcome::Kind;
   const AgentVoice& voice = preamble_.voice;
   base::Finished finished;
-  if (recording_ && !outcome.marker.empty() && !recording_->append(recorder::CastEvent::marker(outcome.marker), monoNow()))
-    return recorderFailed();
+  if (recording_ && !outcome.marker.empty() && !recording_->append(recorder::CastEvent::marker(outcome.marker), monoNow())) return recorderFailed();
   switch (outcome.kind) {
-    case Kind::Release:
-      return release(outcome);
+    case Kind::Release: return release(outcome);
     case Kind::Denied: {
       std::string text = "denied";
       // "(opaque)" and its like are no rule's name and bring their own brackets.
@@ -232,20 +221,16 @@ void ExecSession::onOutcome(const base::Outcome& outcome) {
       text += outcome.may_change_and_retry ? " [change-and-retry]" : " [stop-and-report]";
       if (!outcome.advice.empty()) text += " " + outcome.advice;
       return end(Farewell(voice.line("denied", text,
-                                     {{"hold", outcome.hold},
-                                      {"rule", outcome.rule},
-                                      {"reason", outcome.reason},
-                                      {"advice", outcome.advice},
+                                     {{"hold", outcome.hold}, {"rule", outcome.rule}, {"reason", outcome.reason}, {"advice", outcome.advice},
                                       {"next", outcome.may_change_and_retry ? "change-and-retry" : "stop-and-report"}}),
                           kExitDenied),
                  finished, kExitDenied);
     }
     case Kind::Expired:
-      return end(
-          Farewell(voice.line("expired", "expired: nobody decided in time" + (outcome.hold.empty() ? "" : " (hold " + outcome.hold + ")"),
-                              {{"hold", outcome.hold}}),
-                   kExitExpired),
-          finished, kExitExpired);
+      return end(Farewell(voice.line("expired", "expired: nobody decided in time" + (outcome.hold.empty() ? "" : " (hold " + outcome.hold + ")"),
+                                     {{"hold", outcome.hold}}),
+                          kExitExpired),
+                 finished, kExitExpired);
     case Kind::Later:
       return end(Farewell(voice.line("held",
                                      "held as " + outcome.hold + ", not decided yet: repeat the same command, or ask the gate `wait " +
@@ -254,12 +239,10 @@ void ExecSession::onOutcome(const base::Outcome& outcome) {
                           kExitLater),
                  finished, kExitLater);
     case Kind::Cancelled:
-      return end(Farewell(voice.line("cancelled", "cancelled: " + outcome.reason, {{"hold", outcome.hold}}), kExitTrouble), finished,
-                 kExitTrouble);
+      return end(Farewell(voice.line("cancelled", "cancelled: " + outcome.reason, {{"hold", outcome.hold}}), kExitTrouble), finished, kExitTrouble);
     case Kind::Trouble:
       finished.error = outcome.reason;
-      return end(Farewell(voice.line("trouble", (outcome.reason.empty() ? "the gate is in trouble" : outcome.reason) + "; nothing ran"),
-                          kExitTrouble),
+      return end(Farewell(voice.line("trouble", (outcome.reason.empty() ? "the gate is in trouble" : outcome.reason) + "; nothing ran"), kExitTrouble),
                  finished, kExitTrouble);
   }
 }
@@ -278,18 +261,14 @@ void ExecSession::release(const base::Outcome& outcome) {
 void ExecSession::progressRunning() {
   if (state_ == State::Starting) {
     switch (exec_->progress()) {
-      case UpstreamExec::State::Running:
-        state_ = State::Running;
-        break;
+      case UpstreamExec::State::Running: state_ = State::Running; break;
       case UpstreamExec::State::Failed: {
         base::Finished finished;
         finished.error = exec_->failure();
         return end(Farewell(preamble_.voice.line("trouble", exec_->failure() + "; nothing ran"), kExitTrouble), finished, kExitTrouble);
       }
-      case UpstreamExec::State::Lost:
-        return finishRunning();
-      default:
-        return;
+      case UpstreamExec::State::Lost: return finishRunning();
+      default: return;
     }
   }
   flushWords();
@@ -410,9 +389,7 @@ void ExecSession::finishRunning() {
     finished.exit_status = *target->exitStatus();
     return end(Farewell("", *target->exitStatus()), finished, *target->exitStatus());
   }
-  std::string text =
-      "the command was released, but its end was not seen (the link to the target was lost); it may have run. An equal repeat is held for "
-      "a person";
+  std::string text = "the command was released, but its end was not seen (the link to the target was lost); it may have run. An equal repeat is held for a person";
   end(Farewell(preamble_.voice.line("unknown", text), kExitUnknown), finished, kExitUnknown);
 }
 
@@ -423,9 +400,7 @@ void ExecSession::onClientGone() {
   client_gone_ = true;
   base::Finished finished;
   switch (state_) {
-    case State::Asked:
-      context_.line.send(base::Leave{request_, false});
-      break;
+    case State::Asked: context_.line.send(base::Leave{request_, false}); break;
     case State::Starting:
       // The exec request may be on its way: what became of it was not seen.
       finished.ran = exec_->state() != UpstreamExec::State::Connecting;
@@ -436,9 +411,7 @@ void ExecSession::onClientGone() {
       finished.exit_signal = "HUP";
       break;
     case State::Ending:
-    case State::Done:
-      state_ = State::Done;
-      return;
+    case State::Done: state_ = State::Done; return;
   }
   finished.error = "the client left";
   end(Farewell(), finished, kExitTrouble);
@@ -459,8 +432,7 @@ void ExecSession::recorderFailed() {
   finished.ran = state_ == State::Running || (state_ == State::Starting && exec_->state() != UpstreamExec::State::Connecting);
   finished.error = "the recording failed";
   context_.line.send(base::Alarm{context_.connection, context_.target, "a session's recording failed: " + session_id_});
-  end(Farewell(preamble_.voice.line("trouble",
-                                    finished.ran ? "the recording failed, so the session was ended" : "the recording failed; nothing ran"),
+  end(Farewell(preamble_.voice.line("trouble", finished.ran ? "the recording failed, so the session was ended" : "the recording failed; nothing ran"),
                kExitTrouble),
       finished, kExitTrouble);
 }
@@ -489,8 +461,7 @@ void ExecSession::end(Farewell farewell, base::Finished finished, std::optional<
     cast = duplicate(recording_->fd());
     // `x` is the last event: an open gap's sums have to be marked before it.
     bool closed = !recording_->isInGap() || bool(recording_->endGap(monoNow()));
-    if (closed && !finished.exit_signal.empty())
-      closed = bool(recording_->append(recorder::CastEvent::marker("ended by signal " + finished.exit_signal), monoNow()));
+    if (closed && !finished.exit_signal.empty()) closed = bool(recording_->append(recorder::CastEvent::marker("ended by signal " + finished.exit_signal), monoNow()));
     if (closed && cast_status) closed = bool(recording_->append(recorder::CastEvent::exit(std::uint32_t(*cast_status)), monoNow()));
     auto seal = recording_->seal(monoNow());
     if (seal) {

@@ -26,7 +26,7 @@ struct SessionContext {
   std::string identity;      ///< the agent or person
   std::string target;
   std::string login;
-  Upstreams* upstreams;        ///< of target and login; nullptr for verbs
+  Upstreams* upstreams;      ///< of target and login; nullptr for verbs
   std::function<void()> wake;  ///< asks for a progress step of the connection
 };
 

@@ -88,10 +88,10 @@ class Upstreams : public KeeperListener {
   struct Leg {
     std::uint64_t number = 0;
     std::uint64_t dial = 0;
-    std::uint64_t ticket = 0;  ///< a WantCredential under way
-    bool full = false;         ///< the target refused a channel
+    std::uint64_t ticket = 0;        ///< a WantCredential under way
+    bool full = false;               ///< the target refused a channel
     std::unique_ptr<ssh::UpstreamLeg> ssh;
-    std::string failure;  ///< not empty: dead
+    std::string failure;             ///< not empty: dead
     bool was_authenticated = false;
     base::SteadyTime idle_since;
     base::SteadyTime started;

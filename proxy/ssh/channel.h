@@ -31,26 +31,13 @@ struct ExitSignal {
 };
 
 // What a client asks on a session channel (RFC 4254, 6.2 to 6.9).
-struct PtyAsk {
-  std::string term;
-  std::uint32_t columns = 80, rows = 24;
-};
-struct ExecAsk {
-  std::string command;
-};
+struct PtyAsk { std::string term; std::uint32_t columns = 80, rows = 24; };
+struct ExecAsk { std::string command; };
 struct ShellAsk {};
-struct SubsystemAsk {
-  std::string name;
-};
-struct EnvAsk {
-  std::string name, value;
-};
-struct WindowAsk {
-  std::uint32_t columns = 80, rows = 24;
-};
-struct SignalAsk {
-  std::string name;
-};
+struct SubsystemAsk { std::string name; };
+struct EnvAsk { std::string name, value; };
+struct WindowAsk { std::uint32_t columns = 80, rows = 24; };
+struct SignalAsk { std::string name; };
 struct EndOfWriteAsk {};  ///< an unknown request; OpenSSH's eow@openssh.com is the only one that clients send
 using Ask = std::variant<PtyAsk, ExecAsk, ShellAsk, SubsystemAsk, EnvAsk, WindowAsk, SignalAsk, EndOfWriteAsk>;
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "certs/key_file.h"
 #include "policy/strict_toml.h"
@@ -45,6 +46,10 @@ tl::expected<std::string, std::string> readConfigFile(const std::string& path) {
   }
 }
 
+std::string directoryOf(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
 /// Who may write a directory can put another file in a key's place, whatever the file's own mode is.
 tl::expected<void, std::string> checkDirectory(const std::string& path) {
   struct stat info {};
@@ -74,7 +79,12 @@ tl::expected<Snapshot, std::string> loadSnapshot(const std::string& dir) {
 }
 
 tl::expected<Keys, std::string> loadKeys(const std::string& dir, const Config& config) {
-  for (const std::string& directory : {dir, dir + "/keys"}) {
+  std::set<std::string> directories{dir};
+  for (const std::string& file : {config.user_ca, config.host_key}) directories.insert(directoryOf(dir + "/" + file));
+  for (const Target& target : config.targets) {
+    if (!target.identity_key.empty()) directories.insert(directoryOf(dir + "/" + target.identity_key));
+  }
+  for (const std::string& directory : directories) {
     if (auto checked = checkDirectory(directory); !checked) return tl::unexpected(checked.error());
   }
   auto user_ca = certs::loadPrivateKeyFile(dir + "/" + config.user_ca);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace ptygate::config {
 namespace {
@@ -98,6 +99,19 @@ TEST_F(Directory, RefusesAConfigurationThatOthersMayWrite) {
     EXPECT_NE(errorAfterInit().find("group or others may write"), std::string::npos) << errorAfterInit();
     ASSERT_EQ(::chmod((options_.dir + name).c_str(), 0600), 0);
   }
+}
+
+TEST_F(Directory, RefusesADirectoryWhereOthersMayReplaceAKey) {
+  ASSERT_TRUE(initDirectory(options_).has_value());
+  for (const auto& [name, mode] : {std::pair<const char*, mode_t>{"", 0711}, {"/keys", 0700}}) {
+    const std::string path = options_.dir + name;
+    for (const mode_t loose : {mode_t{0020}, mode_t{0002}}) {
+      ASSERT_EQ(::chmod(path.c_str(), mode | loose), 0);
+      EXPECT_NE(errorAfterInit().find(path + ": group or others may write"), std::string::npos) << errorAfterInit();
+    }
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+  }
+  EXPECT_TRUE(check(options_.dir).has_value());
 }
 
 TEST_F(Directory, RefusesASymbolicLinkForAConfiguration) {

@@ -93,10 +93,11 @@ void ExecSession::takeAsks() {
     } else if (std::holds_alternative<ssh::EndOfWriteAsk>(ask)) {
       if (state_ != State::Running) continue;
       // The client reads no more (`… | head -1`). sshd would let the command die of SIGPIPE; closing its channel does the same.
+      // What it really makes of that is not seen, so the ledger does not say `signalled`.
+      context_.line.send(base::Leave{request_, false});
       base::Finished finished;
       finished.ran = true;
-      finished.outcome_known = true;
-      finished.exit_signal = "PIPE";
+      finished.error = "the client reads no more";
       end(Farewell("", ssh::ExitSignal{"PIPE", false, ""}), finished, kExitTrouble);
       return;
     }
@@ -406,15 +407,21 @@ void ExecSession::onClientGone() {
       finished.ran = exec_->state() != UpstreamExec::State::Connecting;
       break;
     case State::Running:
+      // The target gets its channel closed, and what the command makes of that is not seen.
+      context_.line.send(base::Leave{request_, false});
       finished.ran = true;
-      finished.outcome_known = true;
-      finished.exit_signal = "HUP";
+      if (const ssh::Channel* target = exec_->channel(); target != nullptr && target->exitStatus()) {
+        // It had ended before the client left, only its output was not all taken.
+        finished.outcome_known = true;
+        finished.exit_status = *target->exitStatus();
+      }
       break;
     case State::Ending:
     case State::Done: state_ = State::Done; return;
   }
   finished.error = "the client left";
-  end(Farewell(), finished, kExitTrouble);
+  const int cast_status = finished.outcome_known ? int(finished.exit_status) : kExitTrouble;
+  end(Farewell(), finished, cast_status);
   state_ = State::Done;
 }
 
@@ -462,6 +469,9 @@ void ExecSession::end(Farewell farewell, base::Finished finished, std::optional<
     // `x` is the last event: an open gap's sums have to be marked before it.
     bool closed = !recording_->isInGap() || bool(recording_->endGap(monoNow()));
     if (closed && !finished.exit_signal.empty()) closed = bool(recording_->append(recorder::CastEvent::marker("ended by signal " + finished.exit_signal), monoNow()));
+    if (closed && finished.ran && !finished.outcome_known && !finished.error.empty()) {
+      closed = bool(recording_->append(recorder::CastEvent::marker("ended: " + finished.error), monoNow()));
+    }
     if (closed && cast_status) closed = bool(recording_->append(recorder::CastEvent::exit(std::uint32_t(*cast_status)), monoNow()));
     auto seal = recording_->seal(monoNow());
     if (seal) {

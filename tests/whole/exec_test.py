@@ -75,6 +75,32 @@ class ExecEqualsDirect(unittest.TestCase):
             if channel.recv_ready():
                 self.assertEqual((channel.recv(100), channel.recv_exit_status()), (b"got\n", 3))
 
+    def test_a_client_that_closes_its_channel_ends_the_session_and_keeps_its_connection(self):
+        with harness.paramiko_connection(self.gate) as transport:
+            channel = transport.open_session(timeout=20)
+            channel.settimeout(20)
+            channel.exec_command("echo going; cat")
+            self.assertEqual(channel.recv(6), b"going\n")
+            session = self.gate.ledger()[-1].get("session") or [leaf["session"] for leaf in self.gate.ledger() if "session" in leaf][-1]
+            channel.close()
+
+            def ending():
+                return [leaf["ending"] for leaf in self.gate.ledger() if leaf["kind"] == "exit" and leaf["session"] == session]
+            self.assertEqual(harness.wait_for(ending, what="the session's end"), ["client-gone"])
+            again = transport.open_session(timeout=20)
+            again.settimeout(20)
+            again.exec_command("exit 6")
+            self.assertEqual(again.recv_exit_status(), 6)
+
+    def test_a_jump_by_openssh_s_own_option(self):
+        config = os.path.join(self.gate.folder, "ssh_config")
+        with open(config, "w") as file:
+            file.write("Host *\n  BatchMode yes\n  IdentitiesOnly yes\n  IdentityAgent none\n  StrictHostKeyChecking yes\n  LogLevel ERROR\n"
+                       f"  UserKnownHostsFile {self.gate.known_hosts}\n  IdentityFile {self.gate.folder}/bot\n"
+                       f"Host gate\n  HostName 127.0.0.1\n  Port {self.gate.agents_port}\n  User bot\n")
+        got = run(["ssh", "-F", config, "-J", "gate", f"{harness.LOGIN}@web1", "echo there; exit 4"])
+        self.assertEqual((got.returncode, got.stdout, got.stderr), (4, b"there\n", b""))
+
     def test_any_byte_arrives_both_ways(self):
         self.same("cat", bytes(range(256)) * 64)
 
@@ -88,6 +114,11 @@ class ExecEqualsDirect(unittest.TestCase):
                 self.assertEqual(client.stdout.readline(), b"y\n")
                 client.stdout.close()
                 self.assertIsNotNone(client.wait(20))
+
+                def ending():
+                    return [leaf["ending"] for leaf in self.gate.ledger() if leaf["kind"] == "exit" and leaf["session"] == session]
+                session = [leaf["session"] for leaf in self.gate.ledger() if leaf["kind"] == "session_opened"][-1]
+                self.assertEqual(harness.wait_for(ending, what="the session's end"), ["client-gone"])
 
     def test_locale_is_passed_and_other_variables_are_not(self):
         environment = dict(os.environ, LANG="C.UTF-8", LC_TIME="C", SECRET_TOKEN="x", LC_ALL="")

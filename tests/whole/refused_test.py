@@ -71,7 +71,8 @@ class Refused(unittest.TestCase):
                 except ConnectionResetError:
                     return b""
         finally:
-            harness.end(client)
+            client.kill()  # ssh can miss a SIGTERM that comes while it is busy, and then waits for the next packet
+            client.wait()
 
     def test_local_forwards_reach_nothing(self):
         port = harness.free_port()

@@ -23,6 +23,11 @@ struct Connection {
   std::string fingerprint;
   std::uint64_t dials = 0;  ///< that are under way
   std::uint64_t refusals = 0;
+  std::string refused_identity;  ///< who proved a key here and was refused; the worker was told, and may have asked before it heard
+  std::string refused_reason;
+
+  /// `name` logged in here, or was refused after proving a key: what is asked in that name is no lie of the worker's.
+  [[nodiscard]] bool speaksFor(const std::string& name) const { return !name.empty() && (name == identity || name == refused_identity); }
 };
 
 class Connections {

@@ -104,7 +104,7 @@ std::string Keeper::on(WorkerId, base::Hello&&) {
 std::string Keeper::on(WorkerId worker, base::LoggedIn&& message) {
   Connection* connection = connections_.find(message.connection, worker);
   if (connection == nullptr) return "a connection that is not this worker's";
-  if (!connection->identity.empty()) return "a connection that logged in already";
+  if (!connection->identity.empty() || !connection->refused_identity.empty()) return "a connection that logged in already";
   const config::Config& config = gate_.config();
   const config::Agent* agent = connection->people ? nullptr : config.agent(message.identity);
   const config::Person* person = connection->people ? config.person(message.identity) : nullptr;
@@ -116,6 +116,8 @@ std::string Keeper::on(WorkerId worker, base::LoggedIn&& message) {
   const std::string name = connectionName(connection->id);
   const auto end = [&](const std::string& reason) {
     base::log(LogLevel::Warn, "login_refused", {{"connection", name}, {"identity", message.identity}, {"reason", reason}});
+    connection->refused_identity = message.identity;
+    connection->refused_reason = reason;
     workers_.send(worker, base::EndConnections{"", connection->id, reason});
     return std::string();
   };
@@ -177,7 +179,7 @@ std::string Keeper::on(WorkerId worker, base::Dial&& message) {
 std::string Keeper::on(WorkerId worker, base::Refused&& message) {
   Connection* connection = connections_.find(message.connection, worker);
   if (connection == nullptr) return {};
-  if (!message.identity.empty() && connection->identity != message.identity) return "a refusal in another's name";
+  if (!message.identity.empty() && !connection->speaksFor(message.identity)) return "a refusal in another's name";
   const std::string name = connectionName(connection->id);
   if (++connection->refusals > kMaxRefusalsPerConnection) {
     workers_.send(worker, base::EndConnections{"", connection->id, "too many refused requests"});

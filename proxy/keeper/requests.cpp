@@ -46,7 +46,7 @@ Requests::Live* Requests::find(WorkerId worker, std::uint64_t number) {
 std::string Requests::onExec(WorkerId worker, base::ExecRequest&& message) {
   const Connection* connection = parts_.connections.find(message.connection, worker);
   if (connection == nullptr || connection->people) return "an exec request for a connection that is not this worker's";
-  if (connection->identity.empty() || connection->identity != message.agent) return "an exec request for an agent who did not log in";
+  if (!connection->speaksFor(message.agent)) return "an exec request for an agent who did not log in";
   if (by_number_.contains({worker, message.request})) return "a request number that is in use";
   if (message.command.size() > policy::kMaxRawString) return "a command over the protocol's limit";
   if (message.intent.size() > kMaxIntentBytes || message.locale.size() > kMaxLocaleVariables)
@@ -78,6 +78,8 @@ std::string Requests::onExec(WorkerId worker, base::ExecRequest&& message) {
 
   if (failed_ || parts_.gate.stopping) {
     refuse(live, base::Outcome::Kind::Trouble, "the gate is stopping");
+  } else if (connection->identity.empty()) {
+    refuse(live, base::Outcome::Kind::Trouble, connection->refused_reason);
   } else if (std::string why = refusalOf(live.exec); !why.empty()) {
     parts_.journal.append(evidence::refused(live.connection, live.exec.agent, live.exec.target, why));
     refuse(live, base::Outcome::Kind::Denied, why);

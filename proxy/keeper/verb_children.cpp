@@ -134,14 +134,15 @@ std::string VerbChildren::limitRefusal(const std::string& identity) const {
 std::string VerbChildren::onSpawn(WorkerId worker, const base::SpawnVerb& asked) {
   const Connection* connection = connections_.find(asked.connection, worker);
   if (connection == nullptr) return "a verb for a connection that is not this worker's";
-  if (connection->identity.empty() || connection->identity != asked.identity) return "a verb for someone who did not log in";
+  if (!connection->speaksFor(asked.identity)) return "a verb for someone who did not log in";
   if (children_.contains({worker, asked.request})) return "a request number that is in use";
   base::SpawnVerb message = asked;
   if (message.argv.empty()) {
     const config::Person* person = gate_.config().person(message.identity);
     message.argv = {connection->people && person != nullptr && person->may_review && message.pty ? "review" : "status"};
   }
-  std::string refusal = refusalOf(gate_.config(), connection->people, message.identity, message.argv);
+  std::string refusal = connection->refused_reason;
+  if (refusal.empty()) refusal = refusalOf(gate_.config(), connection->people, message.identity, message.argv);
   std::uint8_t status = control::kNotPermitted;
   if (refusal.empty()) refusal = gate_.stopping ? "the gate is stopping" : limitRefusal(message.identity);
   if (refusal.starts_with("no such verb")) status = control::kUsage;

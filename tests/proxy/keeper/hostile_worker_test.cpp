@@ -82,6 +82,21 @@ TEST(HostileWorker, CannotLogInWithAKeyThatIsNotConfigured) {
   EXPECT_TRUE(world.until([&] { return worker->ended; }));
 }
 
+TEST(HostileWorker, IsNotWhoAsksBeforeItHeardThatALoginIsRefused) {
+  World world(kAllowAnything);
+  auto worker = world.worker();
+  base::ExecRequest request = world.exec(world.login(*worker, "nobody"), 1, "id");
+  request.agent = "nobody";
+  worker->send(request);
+  ASSERT_TRUE(world.until([&] { return worker->count<base::Outcome>() == 1; }));
+  EXPECT_EQ(worker->count<base::SessionOpened>(), 0U);
+  worker->send(base::Finished{.request = 1});
+  // Another connection of the same worker's still works, so the worker is alive.
+  worker->send(world.exec(world.login(*worker), 2, "id"));
+  EXPECT_TRUE(world.until([&] { return worker->count<base::SessionOpened>() == 1; }));
+  EXPECT_FALSE(worker->ended);
+}
+
 TEST(HostileWorker, CannotUseTheConnectionOfAnotherWorker) {
   World world(kAllowAnything);
   auto honest = world.worker();

@@ -90,7 +90,9 @@ TEST(HostileWorker, IsNotWhoAsksBeforeItHeardThatALoginIsRefused) {
   worker->send(request);
   ASSERT_TRUE(world.until([&] { return worker->count<base::Outcome>() == 1; }));
   EXPECT_EQ(worker->count<base::SessionOpened>(), 0U);
-  worker->send(base::Finished{.request = 1});
+  base::Finished finished;
+  finished.request = 1;
+  worker->send(finished);
   // Another connection of the same worker's still works, so the worker is alive.
   worker->send(world.exec(world.login(*worker), 2, "id"));
   EXPECT_TRUE(world.until([&] { return worker->count<base::SessionOpened>() == 1; }));

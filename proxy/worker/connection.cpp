@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "policy/account.h"
 #include "proxy/base/log.h"
@@ -19,7 +20,9 @@ namespace {
 // Steps of one progress call: sessions can wake each other, but never for ever within one wake-up.
 constexpr int kMaxRounds = 8;
 
-std::string numbered(std::uint64_t number) { return "c" + std::to_string(number); }
+std::string numbered(std::uint64_t number) {
+  return "c" + std::to_string(number);
+}
 
 // A peer that stopped acknowledging is gone after three keepalives; the kernel tells, without counting replies here.
 void watchPeer(int fd, std::uint64_t keepalive_ms) {
@@ -40,8 +43,8 @@ Connection::Connection(const WorkerContext& context, std::uint64_t number, std::
   if (inner_) identity_ = inner_->identity;
 }
 
-std::unique_ptr<Connection> Connection::create(const WorkerContext& context, std::uint64_t number, base::Fd socket, std::optional<Inner> inner,
-                                               std::function<void()> on_ended) {
+std::unique_ptr<Connection> Connection::create(const WorkerContext& context, std::uint64_t number, base::Fd socket,
+                                               std::optional<Inner> inner, std::function<void()> on_ended) {
   std::unique_ptr<Connection> made(new Connection(context, number, std::move(inner), std::move(on_ended)));
   watchPeer(socket.get(), made->limits_.keepalive_ms);
   ssh::ClientLeg::Limits limits{made->limits_.auth_attempts, made->limits_.channels_per_connection, made->limits_.rekey_bytes};
@@ -49,7 +52,8 @@ std::unique_ptr<Connection> Connection::create(const WorkerContext& context, std
   made->leg_ = ssh::ClientLeg::accept(context.loop, std::move(socket), context.identity, *made, limits, made->inner_.has_value(),
                                       [self] { self->progress(); });
   if (!made->leg_) return nullptr;
-  made->grace_.start(std::chrono::milliseconds(made->limits_.login_grace_ms), [self] { self->end("not logged in within the login grace time"); });
+  made->grace_.start(std::chrono::milliseconds(made->limits_.login_grace_ms),
+                     [self] { self->end("not logged in within the login grace time"); });
   made->wake_.start(std::chrono::milliseconds(0), [self] { self->progress(); });
   return made;
 }
@@ -100,7 +104,9 @@ bool Connection::offerNone(const std::string& user) {
   return true;
 }
 
-bool Connection::offerJump() { return !inner_ && !route_ && !context_.directory->isPeople() && jumps_.size() < kMaxJumps; }
+bool Connection::offerJump() {
+  return !inner_ && !route_ && !context_.directory->isPeople() && jumps_.size() < kMaxJumps;
+}
 
 // ---- progress ----
 
@@ -140,14 +146,19 @@ void Connection::step() {
   for (auto& jump : jumps_) jump->pipe->progress();
   reap();
   if (upstreams_) {
-    const bool stuck = !entries_.empty() && std::ranges::all_of(entries_, [](const auto& entry) { return entry->session && entry->session->isStuck(); });
+    const bool stuck =
+        !entries_.empty() && std::ranges::all_of(entries_, [](const auto& entry) { return entry->session && entry->session->isStuck(); });
     upstreams_->pauseReading(stuck || leg_->isWritePending());
     // Only with one session: another one's input could still go somewhere.
     leg_->pauseReading(entries_.size() == 1 && upstreams_->isBlocked());
   }
   leg_->rearm();
   if (upstreams_) upstreams_->rearm();
-  if (stopping_ && entries_.empty() && jumps_.empty()) end("stopped");
+  if (stopping_ && entries_.empty() && jumps_.empty()) {
+    // A client that reads our disconnect together with the last words drops the words: it gets a moment to leave by itself.
+    if (!had_sessions_) return end("stopped");
+    if (!std::exchange(leaving_, true)) grace_.start(std::chrono::milliseconds(300), [this] { end("stopped"); });
+  }
 }
 
 void Connection::onOpen() {
@@ -208,10 +219,11 @@ void Connection::startJump(ssh::DirectTcpip asked) {
   jump->channel = std::move(asked.channel);
   jump->pipe = std::make_unique<session::JumpPipe>(context_.loop, *jump->channel, base::Fd(pair[0]), [this] { progress(); });
   // An unknown target gets the same handshake and the same refusal as an unknown login.
-  jump->connection = Connection::create(context_, number_, base::Fd(pair[1]), Inner{identity_, target != nullptr ? target->name : ""}, [this, raw] {
-    raw->inner_ended = true;
-    progress();
-  });
+  jump->connection =
+      Connection::create(context_, number_, base::Fd(pair[1]), Inner{identity_, target != nullptr ? target->name : ""}, [this, raw] {
+        raw->inner_ended = true;
+        progress();
+      });
   if (!jump->connection) {
     jump->inner_ended = true;
   }
@@ -222,7 +234,7 @@ void Connection::startJump(ssh::DirectTcpip asked) {
 // ---- sessions ----
 
 session::SessionContext Connection::sessionContext() {
-  return {context_.loop, context_.line,     limits_, number_, identity_, route_ ? route_->target : "", route_ ? route_->login : "",
+  return {context_.loop,    context_.line,         limits_, number_, identity_, route_ ? route_->target : "", route_ ? route_->login : "",
           upstreams_.get(), [this] { progress(); }};
 }
 
@@ -262,8 +274,9 @@ void Connection::begin(Entry& entry, const ssh::Ask& ask) {
       return;
     }
     return refuse(entry, "a shell without a target",
-                  context_.directory->isPeople() ? "give a verb: `review` is the prompt, `status` and `pending` list what waits, `--help` names all"
-                                                 : "give a target: `ssh -J GATE LOGIN@TARGET COMMAND` or `ssh -p PORT LOGIN=TARGET@GATE COMMAND`");
+                  context_.directory->isPeople()
+                      ? "give a verb: `review` is the prompt, `status` and `pending` list what waits, `--help` names all"
+                      : "give a target: `ssh -J GATE LOGIN@TARGET COMMAND` or `ssh -p PORT LOGIN=TARGET@GATE COMMAND`");
   }
   if (exec != nullptr) {
     if (entry.preamble.pty) {
@@ -273,8 +286,9 @@ void Connection::begin(Entry& entry, const ssh::Ask& ask) {
     return;
   }
   if (const auto* subsystem = std::get_if<ssh::SubsystemAsk>(&ask)) {
-    return refuse(entry, "subsystem " + subsystem->name.substr(0, 64),
-                  "subsystems (sftp, scp) are not possible yet: run one command, `ssh … 'COMMAND'`; data can go through its standard input");
+    return refuse(
+        entry, "subsystem " + subsystem->name.substr(0, 64),
+        "subsystems (sftp, scp) are not possible yet: run one command, `ssh … 'COMMAND'`; data can go through its standard input");
   }
   refuse(entry, "a shell", "interactive shells are not possible yet: run one command, `ssh … 'COMMAND'`");
 }
@@ -303,6 +317,7 @@ void Connection::reap() {
 void Connection::stop(const std::string& reason) {
   if (stopping_ || ended_) return;
   stopping_ = true;
+  had_sessions_ = !entries_.empty() || !jumps_.empty();
   for (auto& entry : entries_) {
     if (entry->session) entry->session->stop(reason);
   }

@@ -95,6 +95,8 @@ class Connection final : private ssh::Admission {
   bool open_ = false;
   bool ended_ = false;
   bool stopping_ = false;
+  bool had_sessions_ = false;  ///< when it began to stop
+  bool leaving_ = false;       ///< stopping, and everything is said
   bool in_progress_ = false;
   bool again_ = false;
   std::unique_ptr<session::Upstreams> upstreams_;

@@ -44,6 +44,7 @@ class Bypass(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = harness.tempfile.mkdtemp(prefix="ptygate-stage-")
+        cls.addClassCleanup(harness.shutil.rmtree, cls.stage, ignore_errors=True)
         cls.current = os.path.join(cls.stage, "current")
         # As if the account's home were a directory of the case's own: sshd starts this in place of the login shell's command.
         forced = os.path.join(cls.stage, "forced")
@@ -57,7 +58,6 @@ class Bypass(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scope.__exit__(None, None, None)
-        harness.shutil.rmtree(cls.stage, ignore_errors=True)
 
     def ways(self):
         return {"login=target": self.gate.by_login, "-J": self.gate.by_jump}

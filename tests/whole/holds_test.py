@@ -55,6 +55,7 @@ class Holds(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.keys = tempfile.mkdtemp(prefix="ptygate-keys-")
+        cls.addClassCleanup(harness.shutil.rmtree, cls.keys, ignore_errors=True)
         cls.eve = harness.keygen(os.path.join(cls.keys, "eve"), "eve")
         cls.scope = harness.laboratory(policy=POLICY, workers=2, init=("--trust-account-rc", "--agent", f"eve={cls.eve}.pub"))
         cls.gate = cls.scope.__enter__()
@@ -62,7 +63,6 @@ class Holds(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scope.__exit__(None, None, None)
-        harness.shutil.rmtree(cls.keys, ignore_errors=True)
 
     def setUp(self):
         self.clients = []

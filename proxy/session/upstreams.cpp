@@ -243,6 +243,14 @@ bool Upstreams::isBlocked() const {
   return legs_.size() == 1 && legs_[0]->ssh && legs_[0]->failure.empty() && legs_[0]->ssh->isWritePending();
 }
 
+bool Upstreams::takeStirred() {
+  bool stirred = false;
+  for (auto& leg : legs_) {
+    if (leg->ssh && leg->failure.empty() && leg->ssh->takeStirred()) stirred = true;
+  }
+  return stirred;
+}
+
 void Upstreams::sendKeepalives() {
   for (auto& leg : legs_) {
     if (leg->ssh && leg->failure.empty()) leg->ssh->sendKeepalive();

@@ -78,6 +78,8 @@ class Upstreams : public KeeperListener {
   void pauseReading(bool paused);
   /// The one open leg's socket is full, so nothing the client sends can be delivered. False with none or several.
   [[nodiscard]] bool isBlocked() const;
+  /// Transport::takeStirred of any leg.
+  [[nodiscard]] bool takeStirred();
   void sendKeepalives();
   /// Closes legs that had no channel for the idle limit.
   void closeIdle();

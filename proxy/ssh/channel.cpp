@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/ssh/transport.h"
+
 namespace ptygate::ssh {
 
 namespace {
@@ -65,8 +67,8 @@ struct Channel::Callbacks {
   }
 };
 
-Channel::Channel(ssh_session_struct* session, ssh_channel_struct* channel)
-    : session_(session), channel_(channel), callbacks_(std::make_unique<Callbacks>()) {
+Channel::Channel(Transport& transport, ssh_channel_struct* channel)
+    : transport_(&transport), channel_(channel), callbacks_(std::make_unique<Callbacks>()) {
   auto& table = callbacks_->table;
   ssh_callbacks_init(&table);
   table.userdata = this;
@@ -156,9 +158,11 @@ void Channel::queue(Ask ask) {
   asks_.push_back(std::move(ask));
 }
 
-std::size_t Channel::room() const {
+std::size_t Channel::room() {
   if (channel_ == nullptr || closed_ || eof_sent_ || close_sent_) return 0;
-  if ((ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0) return 0;
+  transport_->flush();
+  // The flush may have read: a close or the end of the transport counts at once.
+  if (closed_ || transport_->isWritePending()) return 0;
   return std::min<std::size_t>(ssh_channel_window_size(channel_), kMaxWriteBytes);
 }
 

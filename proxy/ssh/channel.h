@@ -16,6 +16,8 @@ struct ssh_session_struct;
 
 namespace ptygate::ssh {
 
+class Transport;
+
 /// The two byte streams of a channel: Out is channel data (stdin towards a server, stdout towards a client), Err is extended data.
 enum class Stream : std::uint8_t { Out, Err };
 
@@ -46,8 +48,8 @@ enum class Step : std::uint8_t { Again, Done, Failed };
 
 class Channel {
  public:
-  /// Adopts a libssh channel of `session`. The Channel has to go before the transport does.
-  Channel(ssh_session_struct* session, ssh_channel_struct* channel);
+  /// Adopts a libssh channel of the transport's session. The Channel has to go, or to be abandoned, before the transport does.
+  Channel(Transport& transport, ssh_channel_struct* channel);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -70,7 +72,7 @@ class Channel {
 
   // ---- outgoing; all are no-ops on a closed channel ----
   /// Bytes that write() may take now; 0 while the window is closed, the socket is full or the channel cannot be written to.
-  [[nodiscard]] std::size_t room() const;
+  [[nodiscard]] std::size_t room();
   /// Writes what window, re-key and socket allow; returns the bytes accepted, 0 = later.
   [[nodiscard]] std::size_t write(Stream stream, std::string_view bytes);
   void sendEof();
@@ -102,7 +104,7 @@ class Channel {
   void queue(Ask ask);
   void refill(Stream stream);
 
-  ssh_session_struct* session_;
+  Transport* transport_;
   ssh_channel_struct* channel_;
   std::unique_ptr<Callbacks> callbacks_;
   std::array<Inbox, 2> inbox_;

@@ -74,15 +74,15 @@ struct ClientLeg::Callbacks {
     if (!leg.logged_in_ || leg.live_.size() >= leg.limits_.channels) return nullptr;
     ssh_channel channel = ssh_channel_new(session);
     if (channel == nullptr) return nullptr;
-    leg.sessions_.push_back(std::make_unique<Channel>(session, channel));
+    leg.sessions_.push_back(std::make_unique<Channel>(*leg.transport_, channel));
     leg.live_.emplace(channel, leg.sessions_.back().get());
     return channel;
   }
-  static int onMessage(ssh_session session, ssh_message message, void* data) noexcept {
+  static int onMessage(ssh_session, ssh_message message, void* data) noexcept {
     ClientLeg& leg = of(data);
     constexpr int kReplyRefused = 1;
     switch (ssh_message_type(message)) {
-      case SSH_REQUEST_CHANNEL_OPEN: return leg.logged_in_ ? openJump(leg, session, message) : kReplyRefused;
+      case SSH_REQUEST_CHANNEL_OPEN: return leg.logged_in_ ? openJump(leg, message) : kReplyRefused;
       case SSH_REQUEST_CHANNEL: {
         if (ssh_message_subtype(message) == SSH_CHANNEL_REQUEST_UNKNOWN) noteUnknown(leg, ssh_message_channel_request_channel(message));
         return kReplyRefused;
@@ -93,7 +93,7 @@ struct ClientLeg::Callbacks {
       default: return kReplyRefused;
     }
   }
-  static int openJump(ClientLeg& leg, ssh_session session, ssh_message message) {
+  static int openJump(ClientLeg& leg, ssh_message message) {
     if (ssh_message_subtype(message) != SSH_CHANNEL_DIRECT_TCPIP || leg.live_.size() >= leg.limits_.channels) {
       if (leg.refusals_.size() < kMaxRefusals) leg.refusals_.emplace_back("a channel of a kind that is not offered");
       return 1;
@@ -108,7 +108,7 @@ struct ClientLeg::Callbacks {
     DirectTcpip jump{host, std::uint16_t(port), nullptr};
     ssh_channel channel = ssh_message_channel_request_open_reply_accept(message);
     if (channel == nullptr) return 0;
-    jump.channel = std::make_unique<Channel>(session, channel);
+    jump.channel = std::make_unique<Channel>(*leg.transport_, channel);
     leg.live_.emplace(channel, jump.channel.get());
     leg.jumps_.push_back(std::move(jump));
     return 0;

@@ -90,6 +90,7 @@ class ClientLeg {
   void rearm() { transport_->rearm(); }
   void pauseReading(bool paused) { transport_->pauseReading(paused); }
   [[nodiscard]] bool isWritePending() const { return transport_->isWritePending(); }
+  [[nodiscard]] bool takeStirred() { return transport_->takeStirred(); }
   /// Ends the transport; channels that others hold are abandoned (closed, without libssh) and may be destroyed later.
   void end();
 

@@ -54,7 +54,9 @@ void Transport::acknowledgeAtOnce() {
 }
 
 void Transport::onReady() {
-  for (int round = 0; round < kPollBudget && !failed_; ++round) {
+  // While reading is paused a wake-up is for writing only; but libssh reads as it polls, so it polls once.
+  const int budget = paused_ ? 1 : kPollBudget;
+  for (int round = 0; round < budget && !failed_; ++round) {
     int rc = ssh_event_dopoll(event_, 0);
     if (rc == SSH_ERROR) failed_ = true;
     if (rc != SSH_OK) break;
@@ -73,6 +75,13 @@ void Transport::rearm() {
 }
 
 bool Transport::isWritePending() const { return session_ != nullptr && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0; }
+
+void Transport::flush() {
+  if (event_ == nullptr || failed_ || !isWritePending()) return;
+  const int rc = ssh_event_dopoll(event_, 0);
+  if (rc == SSH_ERROR) failed_ = true;
+  if (rc != SSH_AGAIN) stirred_ = true;
+}
 
 bool Transport::isAlive() const {
   if (session_ == nullptr || failed_) return false;

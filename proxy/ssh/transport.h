@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "proxy/base/fd.h"
 #include "proxy/base/loop.h"
@@ -37,6 +38,11 @@ class Transport {
   void pauseReading(bool paused) { paused_ = paused; }
   /// The socket is full: nothing can be written to any channel now.
   [[nodiscard]] bool isWritePending() const;
+  /// libssh says "write pending" after every write until it has polled again. Polls once (which may also read 4 KiB into inboxes), so that
+  /// only a socket that really is full stays pending. From progress steps only, never from a libssh callback.
+  void flush();
+  /// A flush() polled since the last call: it may have read, and no wake-up will come for that. The owner takes another progress step.
+  [[nodiscard]] bool takeStirred() { return std::exchange(stirred_, false); }
   [[nodiscard]] ssh_session_struct* raw() const { return session_; }
   /// libssh's last error, for the log only.
   [[nodiscard]] std::string error() const;
@@ -52,6 +58,7 @@ class Transport {
   ssh_event_struct* event_ = nullptr;
   bool failed_ = false;
   bool paused_ = false;
+  bool stirred_ = false;
   base::Fd watched_;
   base::Poll poll_;
   std::function<void()> on_progress_;

@@ -156,7 +156,7 @@ std::unique_ptr<Channel> UpstreamLeg::newChannel() {
   if (state_ != State::Open) return nullptr;
   ssh_channel channel = ssh_channel_new(transport_->raw());
   if (channel == nullptr) return nullptr;
-  auto made = std::make_unique<Channel>(transport_->raw(), channel);
+  auto made = std::make_unique<Channel>(*transport_, channel);
   live_.push_back(made.get());
   return made;
 }

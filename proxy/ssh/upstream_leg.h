@@ -54,6 +54,7 @@ class UpstreamLeg {
   void rearm() { transport_->rearm(); }
   void pauseReading(bool paused) { transport_->pauseReading(paused); }
   [[nodiscard]] bool isWritePending() const { return transport_->isWritePending(); }
+  [[nodiscard]] bool takeStirred() { return transport_->takeStirred(); }
   /// Ends the transport; channels that others hold are abandoned.
   void end();
 

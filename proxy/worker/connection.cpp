@@ -152,6 +152,8 @@ void Connection::step() {
     // Only with one session: another one's input could still go somewhere.
     leg_->pauseReading(entries_.size() == 1 && upstreams_->isBlocked());
   }
+  if (leg_->takeStirred()) again_ = true;
+  if (upstreams_ && upstreams_->takeStirred()) again_ = true;
   leg_->rearm();
   if (upstreams_) upstreams_->rearm();
   if (stopping_ && entries_.empty() && jumps_.empty()) {

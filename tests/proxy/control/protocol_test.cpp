@@ -24,7 +24,7 @@ Hold fullHold() {
   hold.target = "web1";
   hold.login = "deploy";
   hold.labels = {{"env", "prod"}};
-  hold.command = std::string("rm -rf \0\xff\x1b[2J /", 18);
+  hold.command = std::string("rm -rf \0\xff\x1b[2J /", 15);
   hold.command_bytes = hold.command.size();
   hold.intent = "clean up";
   hold.rule = "destructive";

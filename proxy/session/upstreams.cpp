@@ -233,9 +233,9 @@ void Upstreams::rearm() {
   }
 }
 
-void Upstreams::pauseReading(bool paused) {
+void Upstreams::pause(ssh::Transport::Pause pause) {
   for (auto& leg : legs_) {
-    if (leg->ssh && leg->failure.empty()) leg->ssh->pauseReading(paused);
+    if (leg->ssh && leg->failure.empty()) leg->ssh->pause(pause);
   }
 }
 

@@ -75,7 +75,7 @@ class Upstreams : public KeeperListener {
   void onKeeper(const base::ToWorker& message, std::vector<base::Fd> descriptors) override;
   void rearm();
   /// Nothing that targets send can be delivered now (the client's socket is full, or all its windows are closed): leave it in the kernel.
-  void pauseReading(bool paused);
+  void pause(ssh::Transport::Pause pause);
   /// The one open leg's socket is full, so nothing the client sends can be delivered. False with none or several.
   [[nodiscard]] bool isBlocked() const;
   /// Transport::takeStirred of any leg.

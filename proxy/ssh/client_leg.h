@@ -88,7 +88,7 @@ class ClientLeg {
   [[nodiscard]] std::string error() const { return transport_->error(); }
   void sendKeepalive();
   void rearm() { transport_->rearm(); }
-  void pauseReading(bool paused) { transport_->pauseReading(paused); }
+  void pause(Transport::Pause pause) { transport_->pause(pause); }
   [[nodiscard]] bool isWritePending() const { return transport_->isWritePending(); }
   [[nodiscard]] bool takeStirred() { return transport_->takeStirred(); }
   /// Ends the transport; channels that others hold are abandoned (closed, without libssh) and may be destroyed later.

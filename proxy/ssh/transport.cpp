@@ -55,7 +55,7 @@ void Transport::acknowledgeAtOnce() {
 
 void Transport::onReady() {
   // While reading is paused a wake-up is for writing only; but libssh reads as it polls, so it polls once.
-  const int budget = paused_ ? 1 : kPollBudget;
+  const int budget = pause_ != Pause::None ? 1 : kPollBudget;
   for (int round = 0; round < budget && !failed_; ++round) {
     int rc = ssh_event_dopoll(event_, 0);
     if (rc == SSH_ERROR) failed_ = true;
@@ -71,7 +71,7 @@ void Transport::rearm() {
     poll_.want(false, false);
     return;
   }
-  poll_.want(!paused_, isWritePending());
+  poll_.want(pause_ == Pause::None, pause_ != Pause::All && isWritePending());
 }
 
 bool Transport::isWritePending() const { return session_ != nullptr && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0; }

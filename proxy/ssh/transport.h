@@ -33,9 +33,13 @@ class Transport {
   void rearm();
   /// False once the connection ended or failed.
   [[nodiscard]] bool isAlive() const;
-  /// Stops (or resumes) reading from the socket, so that the kernel's window closes instead of libssh's buffers filling. Takes effect with
-  /// the next rearm(). Only where nothing that this transport could bring may go anywhere; writes go on.
-  void pauseReading(bool paused) { paused_ = paused; }
+  /// What is left in the kernel, so that its window closes instead of libssh's buffers filling. Takes effect with the next rearm().
+  enum class Pause : std::uint8_t {
+    None,
+    Reading,  ///< nothing that could come may go anywhere now; but a wake-up for writing makes libssh read 4 KiB too
+    All,      ///< and nothing of ours is waited for: window adjustments that libssh wants to send would make it read on and on
+  };
+  void pause(Pause pause) { pause_ = pause; }
   /// The socket is full: nothing can be written to any channel now.
   [[nodiscard]] bool isWritePending() const;
   /// libssh says "write pending" after every write until it has polled again. Polls once (which may also read 4 KiB into inboxes), so that
@@ -57,7 +61,7 @@ class Transport {
   ssh_session_struct* session_;
   ssh_event_struct* event_ = nullptr;
   bool failed_ = false;
-  bool paused_ = false;
+  Pause pause_ = Pause::None;
   bool stirred_ = false;
   base::Fd watched_;
   base::Poll poll_;

@@ -52,7 +52,7 @@ class UpstreamLeg {
   [[nodiscard]] std::size_t channels() const { return live_.size(); }
   void sendKeepalive();
   void rearm() { transport_->rearm(); }
-  void pauseReading(bool paused) { transport_->pauseReading(paused); }
+  void pause(Transport::Pause pause) { transport_->pause(pause); }
   [[nodiscard]] bool isWritePending() const { return transport_->isWritePending(); }
   [[nodiscard]] bool takeStirred() { return transport_->takeStirred(); }
   /// Ends the transport; channels that others hold are abandoned.

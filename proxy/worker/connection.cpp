@@ -148,9 +148,10 @@ void Connection::step() {
   if (upstreams_) {
     const bool stuck =
         !entries_.empty() && std::ranges::all_of(entries_, [](const auto& entry) { return entry->session && entry->session->isStuck(); });
-    upstreams_->pauseReading(stuck || leg_->isWritePending());
-    // Only with one session: another one's input could still go somewhere.
-    leg_->pauseReading(entries_.size() == 1 && upstreams_->isBlocked());
+    using Pause = ssh::Transport::Pause;
+    upstreams_->pause(stuck ? Pause::All : leg_->isWritePending() ? Pause::Reading : Pause::None);
+    // Only with one session: another one's input could still go somewhere. Never while stuck: then it is the client who has to act.
+    leg_->pause(!stuck && entries_.size() == 1 && upstreams_->isBlocked() ? Pause::Reading : Pause::None);
   }
   if (leg_->takeStirred()) again_ = true;
   if (upstreams_ && upstreams_->takeStirred()) again_ = true;
@@ -268,7 +269,11 @@ void Connection::refuse(Entry& entry, const std::string& what, const std::string
 }
 
 void Connection::begin(Entry& entry, const ssh::Ask& ask) {
-  if (stopping_) return refuse(entry, "a request while stopping", "the gate is stopping; nothing ran");
+  if (stopping_) {
+    entry.session = std::make_unique<session::RefusedSession>(
+        context_.loop, *entry.channel, entry.preamble.voice.line("trouble", stop_reason_ + "; nothing ran"), session::kExitTrouble);
+    return;
+  }
   const auto* exec = std::get_if<ssh::ExecAsk>(&ask);
   if (!route_) {
     if (exec != nullptr) {
@@ -319,6 +324,7 @@ void Connection::reap() {
 void Connection::stop(const std::string& reason) {
   if (stopping_ || ended_) return;
   stopping_ = true;
+  stop_reason_ = reason;
   had_sessions_ = !entries_.empty() || !jumps_.empty();
   for (auto& entry : entries_) {
     if (entry->session) entry->session->stop(reason);

@@ -95,6 +95,7 @@ class Connection final : private ssh::Admission {
   bool open_ = false;
   bool ended_ = false;
   bool stopping_ = false;
+  std::string stop_reason_;
   bool had_sessions_ = false;  ///< when it began to stop
   bool leaving_ = false;       ///< stopping, and everything is said
   bool in_progress_ = false;

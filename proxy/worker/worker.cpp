@@ -2,6 +2,7 @@
 #include "proxy/worker/worker.h"
 
 #include <openssl/crypto.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 namespace ptygate::worker {
 
 namespace {
+
+constexpr int kMallocThreshold = 128 * 1024;
 
 class Worker final : public session::KeeperLine {
  public:
@@ -174,6 +177,9 @@ int runWorker(int keeper_fd) {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGTERM, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
+  // Buffers of a transfer go back to the system when they are freed, instead of raising glibc's threshold and staying in the heap.
+  ::mallopt(M_MMAP_THRESHOLD, kMallocThreshold);
+  ::mallopt(M_TRIM_THRESHOLD, kMallocThreshold);
   base::startLog("worker", base::LogLevel::Info);
   ssh::startLibrary();
   Confinement confinement = confineWorker();

@@ -79,7 +79,8 @@ class ExecEqualsDirect(unittest.TestCase):
         with harness.paramiko_connection(self.gate) as transport:
             channel = transport.open_session(timeout=20)
             channel.settimeout(20)
-            channel.exec_command("echo going; cat")
+            # Not a reader of stdin: closing sends EOF first, and a command that ends by that may well be seen to end.
+            channel.exec_command("echo going; sleep 60")
             self.assertEqual(channel.recv(6), b"going\n")
             session = self.gate.ledger()[-1].get("session") or [leaf["session"] for leaf in self.gate.ledger() if "session" in leaf][-1]
             channel.close()

@@ -403,7 +403,7 @@ class StalledReaders(Case):
             clients.append(client)
         for client in clients:
             self.assertEqual(os.read(client.stdout.fileno(), 2)[:1], b"y")
-        # Each fills what stands between target and reader: windows, sockets, and up to a window (1.25 MiB) in libssh. Then nothing moves.
+        # Each fills what stands between target and reader: windows, sockets, an inbox. Then nothing moves.
         def sizes():
             return [os.stat(path).st_size for path in gate.casts()]
         stood = sizes()
@@ -421,8 +421,7 @@ class StalledReaders(Case):
             time.sleep(0.1)
         self.assertTrue(all(client.poll() is None for client in clients))
         print(f"8 stalled readers: {before} kB before, {begin} kB when all had stalled, at most {most} kB in {STALL_SECONDS} s", flush=True)
-        self.assertLess(most - begin, 8 * 1024)
-        self.assertLess(most - before, 32 * 1024)
+        self.assertLess(most - before, 8 * 1024)
         # Nor does the disk take what readers do not.
         self.assertEqual(sizes(), stood)
         # And the gate serves others meanwhile.

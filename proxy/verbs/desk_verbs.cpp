@@ -104,7 +104,7 @@ void printOwn(const std::vector<control::Item>& items) {
     const auto* own = std::get_if<control::OwnRequest>(&item);
     if (own == nullptr) continue;
     const bool open = own->state == "pending" || own->state == "approved";
-    columns.add({std::to_string(own->id) + "-" + shown(own->tag), shown(own->state), shown(own->login + "@" + own->target),
+    columns.add({std::to_string(own->id) + "-" + shown(own->tag), shown(own->state), own->target.empty() ? std::string("-") : shown(own->login + "@" + own->target),
                  open ? leftText(own->expires_ms) : "-",
                  base::escapeClipped(own->command, kListedCommandBytes) + (own->reason.empty() ? "" : "  (" + shown(own->reason) + ")")});
   }

@@ -325,7 +325,8 @@ void Connection::stop(const std::string& reason) {
   if (stopping_ || ended_) return;
   stopping_ = true;
   stop_reason_ = reason;
-  had_sessions_ = !entries_.empty() || !jumps_.empty();
+  // Also when its last session has ended just now: that one's words may still be unread.
+  had_sessions_ = open_;
   for (auto& entry : entries_) {
     if (entry->session) entry->session->stop(reason);
   }

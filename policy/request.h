@@ -52,7 +52,7 @@ enum class SendForm : std::uint8_t {
 /// The policy's answer to one request.
 struct Decision {
   Verdict verdict = Verdict::Hold;
-  std::string rule;                 ///< name of the deciding rule, or "(unmatched)", "(opaque)"
+  std::string rule;                 ///< name of the deciding rule, or "(unmatched)", "(opaque)", "(account)", "(stdin)", "(configuration)"
   std::string reason;               ///< one line for people and the agent
   std::string advice;               ///< the rule's advice to the agent, or empty
   bool may_change_and_retry = false;///< a deny says change-and-retry instead of stop-and-report
@@ -63,7 +63,7 @@ struct Decision {
   std::optional<std::chrono::milliseconds> expires;        ///< nullopt: "none"
   bool remember = true;
   std::string serialize;            ///< "", "target" or a key
-  bool record_hash = false;         ///< record = "hash" granted (only where effects are read and not secret)
+  bool record_hash = false;         ///< record = "hash" granted by every covering rule; never for secret, unknown, interactive or opaque lines
   StdinRule stdin_rule = StdinRule::None;
   SendForm form = SendForm::Raw;    ///< Canonical only with verdict Allow and not `anything`
   std::string canonical;            ///< the text that execString takes; only with Canonical
